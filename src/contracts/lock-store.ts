@@ -1,0 +1,63 @@
+import type { Duration } from "../time/duration.ts";
+import type { Store } from "./store.ts";
+
+/** How to acquire a lock. */
+export interface AcquireOptions {
+  /** How long the lock is held without renewal. */
+  readonly ttl: Duration;
+  /** Who holds it; at most one owner at a time. */
+  readonly owner: string;
+  /** How long to wait when another owner holds it. @default 0: do not wait */
+  readonly wait?: Duration;
+  /** Ends the wait: the call rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a lock is known by in the store. */
+export interface LockHandle {
+  /** What is locked. */
+  readonly key: string;
+  /** Who holds it. */
+  readonly owner: string;
+  /** The fencing token: strictly higher than that of every earlier holder of this key. */
+  readonly token: number;
+}
+
+/** A held lock. */
+export interface Lock extends LockHandle {
+  /** When it ends unless it is renewed before, by the store's clock. */
+  readonly expiresAt: number;
+  /** Aborts, with a `ConflictError` as reason, when the lock ended without being released: expired unrenewed, or taken over. */
+  readonly signal: AbortSignal;
+  /** Holds it for `ttl` (the acquired one by default) from now. False when it is lost. */
+  renew(ttl?: Duration): Promise<boolean>;
+  /** Gives it back. False when it was lost before. */
+  release(): Promise<boolean>;
+}
+
+/**
+ * Mutual exclusion with leases and fencing tokens.
+ *
+ * - **L1** Of many that race for a key, one gets it; the others get `undefined`, or wait.
+ * - **L2** Acquire, renew and release are one compare-and-set each: no state in between can be seen.
+ * - **L3** Tokens rise strictly per key, across release, expiry and restarts, and no row or key outlives its lock for it.
+ * - **L4** An expired lock can be acquired at once; its former holder can neither renew nor release it.
+ * - **L5** Renew and release ask for owner and token: nobody gives back another's lock, nor an earlier one of his own.
+ * - **L6** Acquiring a key that the same owner holds is refused like any other: a lock is not re-entrant.
+ * - **L7** A waiting acquire gets the lock when it is released or expires, from any process, and ends at its time or signal.
+ * - **L8** `lock.signal` aborts when the lock is lost, at the latest when its time ends; not on release.
+ * - **L9** `guard` carries out a write only while the token is current, in one step where the write's store shares the database.
+ * - **L10** Namespaces isolate; bad arguments throw `ConfigError`; after `close` calls throw `ClosedError`.
+ */
+export interface LockStore extends Store {
+  /** Acquires a lock; `undefined` when another holds it (after waiting, when asked to). */
+  acquire(key: string, options: AcquireOptions): Promise<Lock | undefined>;
+  /** Holds a lock for `ttl` from now. Answers the new expiry; `undefined` when it is lost. */
+  renew(lock: LockHandle, ttl: Duration): Promise<number | undefined>;
+  /** Gives a lock back. False when it was lost before. */
+  release(lock: LockHandle): Promise<boolean>;
+  /** Tells who holds the key; `undefined` when nobody does. */
+  ownerOf(key: string): Promise<LockHandle | undefined>;
+  /** Tells whether the token is the current one of its key: the check that a guarded write makes. */
+  isCurrent(lock: LockHandle): Promise<boolean>;
+}

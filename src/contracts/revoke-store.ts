@@ -1,0 +1,43 @@
+import type { Page, PageRequest } from "../model/page.ts";
+import type { Revocation, RevocationTarget, StoredRevocation } from "../model/revocation.ts";
+import type { Store, WriteOptions } from "./store.ts";
+
+/** A task as revocations see it. */
+export interface RevocableTask {
+  /** The task's id. */
+  readonly id: string;
+  /** Its name. */
+  readonly name: string;
+  /** When it was enqueued. */
+  readonly enqueuedAt: number;
+  /** Its headers. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/**
+ * Keeps decisions that tasks shall not run.
+ *
+ * - **V1** Versions are given by the store and rise with each decision; of two for one target the higher version wins, and the losing call learns the winner.
+ * - **V2** What is stored survives restarts of everything, where the adapter is durable.
+ * - **V3** An expired revocation is absent at once, and pruned later.
+ * - **V4** `match` finds the revocations of many tasks in one call: by id, by name and time, by header value.
+ * - **V5** `watch` yields every decision made after it started, from any process; what was decided before is read with `list`.
+ *   Starting to watch first and listing then leaves no gap.
+ * - **V6** Namespaces isolate; bad arguments throw `ConfigError`, among them an expiry in the past; after `close` calls throw `ClosedError`.
+ */
+export interface RevokeStore extends Store {
+  /** Records decisions in one step. Answers the effective entry for each target, in order. */
+  upsertAll(revocations: readonly Revocation[], options?: WriteOptions): Promise<readonly StoredRevocation[]>;
+  /** Reads the entries of targets, in order; `undefined` where none is in force. */
+  get(targets: readonly RevocationTarget[]): Promise<readonly (StoredRevocation | undefined)[]>;
+  /** Finds for each task the revocation in force; `undefined` where there is none. */
+  match(tasks: readonly RevocableTask[]): Promise<readonly (StoredRevocation | undefined)[]>;
+  /** Lists what is in force, the latest decision first. */
+  list(page?: PageRequest): Promise<Page<StoredRevocation>>;
+  /** Takes decisions back. Answers one boolean each: false where none was in force. */
+  remove(targets: readonly RevocationTarget[]): Promise<readonly boolean[]>;
+  /** Deletes what has expired, at most `limit` (default 500). Returns how many. */
+  pruneExpired(options?: { readonly limit?: number }): Promise<number>;
+  /** Listens to new decisions: what is recorded after the promise resolved arrives, until the signal aborts. */
+  watch(options: { readonly signal: AbortSignal }): Promise<AsyncIterable<StoredRevocation>>;
+}

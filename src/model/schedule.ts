@@ -1,0 +1,146 @@
+import type { Envelope } from "./envelope.ts";
+
+/** When a schedule fires. Instants are epoch milliseconds; wall-clock rules are read in the entry's time zone. */
+export type ScheduleSpec =
+  | {
+    /** Again and again after the same time, counted from `startAt` or the entry's creation. */
+    readonly kind: "interval";
+    /** The time between slots, in milliseconds; at least 1. */
+    readonly everyMs: number;
+  }
+  | {
+    /** By a cron expression of 5 or 6 fields, or `@daily` and its like. */
+    readonly kind: "cron";
+    /** The expression. */
+    readonly expression: string;
+  }
+  | {
+    /** By the sun at a place. */
+    readonly kind: "solar";
+    /** Which event of the day. */
+    readonly event: "sunrise" | "sunset" | "noon" | "dawn" | "dusk";
+    /** Degrees north, -90 to 90. */
+    readonly latitude: number;
+    /** Degrees east, -180 to 180. */
+    readonly longitude: number;
+    /** Shifts the slot: negative fires before the event. @default 0 */
+    readonly offsetMs?: number;
+  }
+  | {
+    /** Once. */
+    readonly kind: "clocked";
+    /** When. */
+    readonly at: number;
+  }
+  | {
+    /** On dates and times of day that recur by the calendar. */
+    readonly kind: "calendar";
+    /** Months 1 to 12; absent means every month. */
+    readonly months?: readonly number[];
+    /** Days of the month, 1 to 31, or negative from its end (-1 is the last); absent means every day. */
+    readonly days?: readonly number[];
+    /** ISO weekdays, 1 (Monday) to 7; absent means every weekday. A date must fit days and weekdays. */
+    readonly weekdays?: readonly number[];
+    /** Times of day as `"HH:MM"` or `"HH:MM:SS"`: at least one. */
+    readonly times: readonly string[];
+  };
+
+/** What happens to slots that passed while no scheduler ran. */
+export type MisfirePolicy =
+  | {
+    /** They are dropped. */
+    readonly kind: "skip";
+  }
+  | {
+    /** The latest of them fires once. The default. */
+    readonly kind: "fire-once";
+  }
+  | {
+    /** They fire one after the other, the oldest dropped above the limit. */
+    readonly kind: "catch-up";
+    /** How many at most. */
+    readonly limit: number;
+  };
+
+/** A schedule as its owner writes it. */
+export interface ScheduleInput {
+  /** The schedule's id. */
+  readonly id: string;
+  /** When it fires. */
+  readonly spec: ScheduleSpec;
+  /** What it enqueues: a task without the fields that each slot fills in. */
+  readonly task: Omit<Envelope, "id" | "enqueuedAt" | "attempt" | "notBefore" | "delayMs">;
+  /** The IANA zone in which wall-clock rules are read. @default "UTC" */
+  readonly timeZone?: string;
+  /** No slot before this instant. */
+  readonly startAt?: number;
+  /** No slot after this instant. */
+  readonly endAt?: number;
+  /** How many slots fire at most. */
+  readonly maxRuns?: number;
+  /** How long after its slot a task may still start, in milliseconds. */
+  readonly expiresAfterMs?: number;
+  /** Each slot is delayed by a random time up to this, in milliseconds. @default 0 */
+  readonly jitterMs?: number;
+  /** Whether it fires at all. @default true */
+  readonly enabled?: boolean;
+  /** What happens to missed slots. @default `{ kind: "fire-once" }` */
+  readonly misfire?: MisfirePolicy;
+  /** JSON values kept with the entry. */
+  readonly meta?: Readonly<Record<string, unknown>>;
+  /** The version that is replaced; absent creates the entry or replaces any version. 0 asks that there be none. */
+  readonly version?: number;
+}
+
+/** A schedule as the store keeps it. */
+export interface ScheduleEntry extends Required<Pick<ScheduleInput, "timeZone" | "jitterMs" | "enabled" | "misfire" | "meta">>,
+  Omit<ScheduleInput, "timeZone" | "jitterMs" | "enabled" | "misfire" | "meta" | "version"> {
+  /** Rises by one with each change of the entry by its owner. */
+  readonly version: number;
+  /** When the entry was made. */
+  readonly createdAt: number;
+  /** When its owner last changed it. */
+  readonly updatedAt: number;
+  /** The next slot; absent when there will be none. */
+  readonly nextRunAt?: number;
+  /** The latest slot that was dispatched. */
+  readonly lastRunAt?: number;
+  /** How many slots were dispatched. */
+  readonly runs: number;
+}
+
+/** The right to dispatch one slot of a schedule, for the time of a lease. */
+export interface ScheduleClaim {
+  /** The schedule. */
+  readonly entry: ScheduleEntry;
+  /** The slot: the instant that the rule names, before jitter. */
+  readonly slot: number;
+  /** The fencing token that `complete` asks for. */
+  readonly token: number;
+  /** Who claimed it. */
+  readonly owner: string;
+  /** When another scheduler may claim the slot again. */
+  readonly leaseExpiresAt: number;
+}
+
+/** What became of a claimed slot. */
+export interface ScheduleOutcome {
+  /** Whether it was enqueued, dropped by the misfire policy, or failed to be enqueued. */
+  readonly kind: "dispatched" | "skipped" | "failed";
+  /** The next slot; absent when there is none. */
+  readonly nextRunAt?: number;
+  /** The id of the enqueued task. */
+  readonly taskId?: string;
+  /** Why it failed or was skipped. */
+  readonly message?: string;
+}
+
+/** One slot of the past. */
+export interface ScheduleRun extends Omit<ScheduleOutcome, "nextRunAt"> {
+  /** The schedule. */
+  readonly scheduleId: string;
+  /** The slot. */
+  readonly slot: number;
+  /** When it was completed. */
+  readonly completedAt: number;
+}
