@@ -1,0 +1,25 @@
+import { bigint, bigserial, index, integer, pgSchema, pgTable, primaryKey, text } from "drizzle-orm/pg-core";
+import type { PgColumn } from "drizzle-orm/pg-core";
+import type { Kit } from "./kit.sqlite.ts";
+
+/**
+ * The kit for Postgres.
+ *
+ * @param schema The schema that the tables are named with. Without one the names stay bare, as the generated migrations need it: these run
+ *   under a search path.
+ */
+export function postgresKit(schema?: string): Kit {
+  const kit = {
+    table: schema === undefined || schema === "public" ? pgTable : pgSchema(schema).table,
+    str: (name: string) => text(name),
+    int: (name: string) => integer(name),
+    ms: (name: string) => bigint(name, { mode: "number" }),
+    seq: (name: string) => bigserial(name, { mode: "number" }),
+    key: (table: string, columns: Columns) => primaryKey({ name: `${table}_key`, columns }),
+    index: (name: string, columns: Columns) => index(name).on(...columns),
+  } satisfies Record<keyof Kit, unknown>;
+  // The one place where Postgres builders go under the types of the SQLite ones: at run time both have what tables.ts and the stores call.
+  return kit as unknown as Kit;
+}
+
+type Columns = readonly [PgColumn, ...PgColumn[]];

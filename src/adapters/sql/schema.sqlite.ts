@@ -1,0 +1,5 @@
+// What drizzle-kit generates the SQLite migrations from.
+import { sqliteKit } from "./kit.sqlite.ts";
+import { defineTables } from "./tables.ts";
+
+export const { tasks, deadLetters, groups, groupMembers, workers, broadcasts } = defineTables(sqliteKit);

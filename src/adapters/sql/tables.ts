@@ -1,0 +1,158 @@
+import { desc, sql } from "drizzle-orm";
+import type { Kit } from "./kit.sqlite.ts";
+
+/**
+ * Every table, described once for both dialects.
+ *
+ * Instants are epoch milliseconds, JSON is text that the stores write and read whole. Nobody but the stores gives meaning to a column.
+ * Changing anything here needs `npm run generate`; `npm run verify` notices when that was forgotten.
+ */
+export function defineTables(kit: Kit) {
+  const tasks = kit.table("tasks", { ...taskColumns(kit), seq: kit.seq("seq") }, (t) => [
+    kit.key("tasks", [t.ns, t.id]),
+    // In the order of claims, so that one reads the head of its queue and sorts nothing.
+    kit.index("tasks_ready", [t.ns, t.queue, desc(t.priority), t.seq]).where(sql`${t.phase} = 0`),
+    // What falls due next, delayed tasks and running leases alike.
+    kit.index("tasks_due", [t.ns, t.dueAt]).where(sql`${t.phase} in (1, 2)`),
+    kit.index("tasks_expires", [t.ns, t.expiresAt]).where(sql`${t.expiresAt} is not null`),
+    kit.index("tasks_newest", [t.ns, t.seq]),
+  ]);
+
+  const deadLetters = kit.table("dead_letters", {
+    ns: kit.str("ns").notNull(),
+    id: kit.str("id").notNull(),
+    queue: kit.str("queue").notNull(),
+    name: kit.str("name").notNull(),
+    reason: kit.str("reason").notNull(),
+    error: kit.str("error"),
+    envelope: kit.str("envelope").notNull(),
+    attempt: kit.int("attempt").notNull(),
+    deliveries: kit.int("deliveries").notNull(),
+    diedAt: kit.ms("died_at").notNull(),
+    expiresAt: kit.ms("expires_at").notNull(),
+  }, (t) => [
+    kit.key("dead_letters", [t.ns, t.id]),
+    kit.index("dead_letters_died", [t.ns, t.diedAt, t.id]),
+    kit.index("dead_letters_queue", [t.ns, t.queue, t.diedAt, t.id]),
+    kit.index("dead_letters_expires", [t.ns, t.expiresAt]),
+  ]);
+
+  const groups = kit.table("groups", {
+    ns: kit.str("ns").notNull(),
+    id: kit.str("id").notNull(),
+    total: kit.int("total").notNull(),
+    completed: kit.int("completed").notNull().default(0),
+    failed: kit.int("failed").notNull().default(0),
+    meta: kit.str("meta").notNull(),
+    // The envelope of the task that follows; null when none does.
+    callback: kit.str("callback"),
+    createdAt: kit.ms("created_at").notNull(),
+    completedAt: kit.ms("completed_at"),
+    expiresAt: kit.ms("expires_at").notNull(),
+    ttlMs: kit.ms("ttl_ms").notNull(),
+    chordOwner: kit.str("chord_owner"),
+    chordToken: kit.ms("chord_token").notNull().default(0),
+    chordUntil: kit.ms("chord_until"),
+    chordDoneAt: kit.ms("chord_done_at"),
+  }, (t) => [
+    kit.key("groups", [t.ns, t.id]),
+    kit.index("groups_chord", [t.ns, t.completedAt])
+      .where(sql`${t.callback} is not null and ${t.chordDoneAt} is null and ${t.completedAt} is not null`),
+    kit.index("groups_expires", [t.ns, t.expiresAt]),
+  ]);
+
+  const groupMembers = kit.table("group_members", {
+    ns: kit.str("ns").notNull(),
+    groupId: kit.str("group_id").notNull(),
+    taskId: kit.str("task_id").notNull(),
+    position: kit.int("position").notNull(),
+    // Null until the member has ended; so are the columns after it.
+    state: kit.str("state"),
+    payload: kit.str("payload"),
+    encoder: kit.str("encoder"),
+    error: kit.str("error"),
+    finishedAt: kit.ms("finished_at"),
+  }, (t) => [
+    kit.key("group_members", [t.ns, t.groupId, t.taskId]),
+    kit.index("group_members_position", [t.ns, t.groupId, t.position]),
+  ]);
+
+  const workers = kit.table("workers", {
+    ns: kit.str("ns").notNull(),
+    id: kit.str("id").notNull(),
+    data: kit.str("data").notNull(),
+    seenAt: kit.ms("seen_at").notNull(),
+    expiresAt: kit.ms("expires_at").notNull(),
+  }, (t) => [kit.key("workers", [t.ns, t.id])]);
+
+  const broadcasts = kit.table("broadcasts", { ...broadcastColumns(kit), seq: kit.seq("seq") }, (t) => [
+    kit.key("broadcasts", [t.ns, t.channel, t.seq]),
+    kit.index("broadcasts_expires", [t.ns, t.expiresAt]),
+  ]);
+
+  return {
+    tasks,
+    deadLetters,
+    groups,
+    groupMembers,
+    workers,
+    broadcasts,
+    // The same tables without the column that the database fills: `insert … select` names all columns of the table it is given.
+    newTasks: kit.table("tasks", taskColumns(kit)),
+    newBroadcasts: kit.table("broadcasts", broadcastColumns(kit)),
+  };
+}
+
+/** The tables of one dialect, under the types of the SQLite ones. */
+export type Tables = ReturnType<typeof defineTables>;
+
+/** One row carries a task's delivery and its status. Either part may be missing: then its `phase` or its `state` is null. */
+function taskColumns(kit: Kit) {
+  return {
+    ns: kit.str("ns").notNull(),
+    id: kit.str("id").notNull(),
+
+    // The status: what the result backend tells.
+    name: kit.str("name"),
+    state: kit.str("state"),
+    attempt: kit.int("attempt").notNull().default(1),
+    payload: kit.str("payload"),
+    error: kit.str("error"),
+    meta: kit.str("meta"),
+    progress: kit.str("progress"),
+    worker: kit.str("worker"),
+    groupId: kit.str("group_id"),
+    createdAt: kit.ms("created_at").notNull(),
+    updatedAt: kit.ms("updated_at").notNull(),
+    startedAt: kit.ms("started_at"),
+    finishedAt: kit.ms("finished_at"),
+    expiresAt: kit.ms("expires_at"),
+    ttlMs: kit.ms("ttl_ms"),
+
+    // The delivery: what the broker hands out. The queue belongs to both parts.
+    queue: kit.str("queue"),
+    priority: kit.int("priority").notNull().default(0),
+    // 0 ready, 1 delayed, 2 leased; null when there is nothing to deliver (any more).
+    phase: kit.int("phase"),
+    // Delayed: when it becomes ready. Leased: when the lease ends.
+    dueAt: kit.ms("due_at"),
+    // What the envelope asks for; null leaves it to the claim.
+    leaseMs: kit.ms("lease_ms"),
+    // The attempt that the next claim runs, which after a failed one is ahead of the status.
+    deliveryAttempt: kit.int("delivery_attempt").notNull().default(1),
+    token: kit.ms("token").notNull().default(0),
+    deliveries: kit.int("deliveries").notNull().default(0),
+    consumer: kit.str("consumer"),
+    envelope: kit.str("envelope"),
+  };
+}
+
+function broadcastColumns(kit: Kit) {
+  return {
+    ns: kit.str("ns").notNull(),
+    channel: kit.str("channel").notNull(),
+    payload: kit.str("payload").notNull(),
+    createdAt: kit.ms("created_at").notNull(),
+    expiresAt: kit.ms("expires_at").notNull(),
+  };
+}
