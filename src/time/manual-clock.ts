@@ -1,6 +1,7 @@
 import { ConfigError } from "../errors.ts";
 import type { Clock } from "./clock.ts";
 import { requireDelay } from "./clock.ts";
+import { nextTurn } from "./next-turn.ts";
 
 /** How a {@link ManualClock} begins. */
 export interface ManualClockOptions {
@@ -118,15 +119,15 @@ export class ManualClock implements Clock {
 
   async #run(ms: number): Promise<void> {
     const endMs = this.#monotonicMs + ms;
-    await promisesSettled();
+    await nextTurn();
     for (let next = this.#timers[0]; next !== undefined && next.dueAtMs <= endMs; next = this.#timers[0]) {
       this.#timers.shift();
       this.#moveTo(next.dueAtMs);
       next.callback();
-      await promisesSettled();
+      await nextTurn();
     }
     this.#moveTo(endMs);
-    await promisesSettled();
+    await nextTurn();
   }
 
   #moveTo(monotonicMs: number): void {
@@ -138,13 +139,4 @@ export class ManualClock implements Clock {
 function requireInstant(at: number): number {
   if (Number.isSafeInteger(at)) return at;
   throw new ConfigError(`Cannot set a manual clock to ${at}: expected whole epoch milliseconds`);
-}
-
-/** Resolves after every promise chain that can go on without input, output or timers has done so. */
-function promisesSettled(): Promise<void> {
-  // A runtime empties its microtask queue before it turns to the next macrotask.
-  return new Promise((resolve) => {
-    if (typeof setImmediate === "function") setImmediate(resolve);
-    else setTimeout(resolve, 0);
-  });
 }
