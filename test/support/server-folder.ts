@@ -24,7 +24,7 @@ export interface RunAs {
 export type StopSignal = "INT" | "KILL" | "QUIT" | "TERM";
 
 /** A folder that disappears, with its servers, when it is removed or when this process ends. */
-export interface ServerFolder {
+export interface ServerFolder extends AsyncDisposable {
   /** The folder's absolute path. */
   readonly path: string;
   /** Notes a process (or, negative, a process group) that the watcher stops with `signal`. */
@@ -64,15 +64,17 @@ export function createServerFolder(name: string, owner?: RunAs): ServerFolder {
   });
   unrefProcess(watcher);
   const gone = watcher.pid === undefined ? Promise.resolve() : once(watcher, "exit");
+  const remove = async () => {
+    watcher.ref();
+    watcher.stdin?.end();
+    await gone;
+  };
   return {
     path,
     note: (pid, signal) => writeFileSync(join(path, `${pid}.pid`), `${signal} ${pid}\n`),
     forget: (pid) => rmSync(join(path, `${pid}.pid`), { force: true }),
-    remove: async () => {
-      watcher.ref();
-      watcher.stdin?.end();
-      await gone;
-    },
+    remove,
+    [Symbol.asyncDispose]: remove,
   };
 }
 
