@@ -46,6 +46,7 @@ for note in "$1"/*.pid; do
   [ -f "$note" ] || continue
   read -r signal pid <"$note"
   kill -s "$signal" -- "$pid" 2>/dev/null || continue
+  [ "$signal" = KILL ] && continue
   left=200
   while [ "$left" -gt 0 ] && alive "$pid"; do left=$((left - 1)); sleep 0.05; done
   kill -s KILL -- "$pid" 2>/dev/null

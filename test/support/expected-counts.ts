@@ -1,0 +1,28 @@
+/** The reviewed table of what each test file runs on the runtimes: `test/expected-counts.json`. */
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "./runtimes.ts";
+
+/** What is expected of one file, on every runtime. */
+export interface ExpectedCounts {
+  /** At least so many cases run; raised when cases are added. */
+  readonly atLeast: number;
+  /** Exactly so many cases are skipped. */
+  readonly skipped: number;
+}
+
+/** Reads the table; throws when it is not one. */
+export function readExpectedCounts(): ReadonlyMap<string, ExpectedCounts> {
+  const table: unknown = JSON.parse(readFileSync(join(root, "test/expected-counts.json"), "utf8"));
+  if (typeof table !== "object" || table === null) throw new TypeError("Cannot read test/expected-counts.json: it is not an object");
+  return new Map(Object.entries(table).map(([file, entry]) => [file, toExpected(file, entry)]));
+}
+
+function toExpected(file: string, entry: unknown): ExpectedCounts {
+  if (
+    typeof entry === "object" && entry !== null && "atLeast" in entry && typeof entry.atLeast === "number" && entry.atLeast > 0 &&
+    "skipped" in entry && typeof entry.skipped === "number"
+  ) return { atLeast: entry.atLeast, skipped: entry.skipped };
+  throw new TypeError(`Cannot read test/expected-counts.json: "${file}" needs "atLeast" above 0 and "skipped"`);
+}
