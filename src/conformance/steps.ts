@@ -1,0 +1,66 @@
+import type { Broker, ClaimOptions, QueueCounts } from "../contracts/broker.ts";
+import type { Delivery } from "../model/delivery.ts";
+import { DEFAULT_QUEUE } from "../model/envelope.ts";
+import { equal, only } from "./assert.ts";
+import type { CaseContext } from "./case.ts";
+
+/** Claims up to 1,000 from the default queue as `"claimer"`, unless told otherwise. */
+export function claim(broker: Pick<Broker, "claim">, options: Partial<ClaimOptions> = {}): Promise<readonly Delivery[]> {
+  return broker.claim({ queues: [DEFAULT_QUEUE], limit: 1_000, consumer: "claimer", ...options });
+}
+
+/** Claims, and fails unless exactly one delivery comes. */
+export async function claimOne(broker: Pick<Broker, "claim">, options: Partial<ClaimOptions> = {}): Promise<Delivery> {
+  return only(await claim(broker, options), "delivery");
+}
+
+/** Fails unless nothing is claimable from the default queue. */
+export async function claimNothing(broker: Pick<Broker, "claim">, message: string): Promise<void> {
+  equal(idsOf(await claim(broker)), [], message);
+}
+
+/** Gives the ids of deliveries, in order. */
+export function idsOf(deliveries: readonly Delivery[]): readonly string[] {
+  return deliveries.map((delivery) => delivery.envelope.id);
+}
+
+/** Fails unless the counts of the default queue are these; what is not given is zero. */
+export async function expectCounts(broker: Broker, expected: Partial<QueueCounts>, message: string): Promise<void> {
+  equal(await broker.counts(DEFAULT_QUEUE), { ready: 0, delayed: 0, inflight: 0, dead: 0, ...expected }, message);
+}
+
+/** A call that waits. */
+export interface Waiting<T> {
+  /** What it will answer. */
+  readonly answer: Promise<T>;
+}
+
+/**
+ * Starts a call that waits on the case's manual clock, and resolves once it has set its timer there (or has ended already).
+ * From then on moving the clock is moving the call's time.
+ */
+export async function startWaiting<T>(context: CaseContext, start: () => Promise<T>): Promise<Waiting<T>> {
+  const before = context.clock.pending;
+  const answer = start();
+  const ended = answer.then(() => undefined, () => undefined);
+  await context.within(Promise.race([context.clock.waitForTimers(before + 1), ended]));
+  return { answer };
+}
+
+/** Reads `count` items from an iteration, each within the case's limit. */
+export async function readNext<T>(context: CaseContext, iterator: AsyncIterator<T>, count: number): Promise<readonly T[]> {
+  const items: T[] = [];
+  for (let index = 0; index < count; index++) {
+    const next = await context.within(iterator.next());
+    if (next.done === true) break;
+    items.push(next.value);
+  }
+  equal(items.length, count, "items before the iteration ended");
+  return items;
+}
+
+/** Fails unless the iteration ends now, without another item. */
+export async function expectEnd<T>(context: CaseContext, iterator: AsyncIterator<T>): Promise<void> {
+  const next = await context.within(iterator.next());
+  equal(next.done === true ? "ended" : next.value, "ended", "the iteration");
+}
