@@ -28,7 +28,8 @@ export interface AdapterSupport {
  *
  * - **A1** The stores of one adapter share what they connect with; closing the adapter closes them all, once.
  * - **A2** A second adapter on the same database, in this process or another, sees the same state at once.
- * - **A3** The broker joins with the result backend of the same adapter into an atomic ledger.
+ * - **A3** The broker joins with the result backend of the same adapter into an atomic ledger. A ledger that writes the two sides one by one on the
+ *   same database does no harm beside it: producers and workers of both kinds work together.
  * - **A4** Each durable adapter keeps what it acknowledged when its process is killed.
  */
 export interface Adapter extends Store {

@@ -26,7 +26,10 @@ export interface ClaimOptions {
 export interface ConsumeOptions extends Omit<ClaimOptions, "limit" | "waitMs"> {
   /** How many deliveries to hold ready ahead of the loop body. @default 1 */
   readonly prefetch?: number;
-  /** How often a delivery may be handed out before it is dead-lettered as poison. @default 10 */
+  /**
+   * How often a delivery may be handed out before it is dead-lettered as poison. For brokers that are used alone: a worker decides the
+   * same by `deliveryCount`, and finishes such a task through its ledger, with status and group. @default 10
+   */
   readonly maxDeliveries?: number;
 }
 
@@ -42,8 +45,10 @@ export interface QueueCounts {
   readonly dead: number;
 }
 
-/** Which dead letters to list. */
+/** Which dead letters; every given condition must hold. */
 export interface DeadLetterFilter {
+  /** Only these ids. */
+  readonly ids?: readonly string[];
   /** Only from this queue. */
   readonly queue?: string;
   /** Only those given up on at or after this instant. */
@@ -52,9 +57,7 @@ export interface DeadLetterFilter {
 
 /** Which dead letters to replay, and how. */
 export interface ReplayOptions extends DeadLetterFilter {
-  /** Only these ids. */
-  readonly ids?: readonly string[];
-  /** How many at most, oldest first, 1 to 1,000. @default 100 */
+  /** How many at most, oldest first, 1 to 1,000. @default the number of `ids`, else 100 */
   readonly limit?: number;
   /** How long they stay hidden, from the store's now. @default 0 */
   readonly delayMs?: number;
@@ -69,7 +72,9 @@ export interface DeadLetters {
   /** Reads one; `undefined` when there is none of that id. */
   get(id: string): Promise<DeadLetter | undefined>;
   /**
-   * Publishes dead letters again, each in one step with its removal here: at attempt + 1 with a fresh budget of retries.
+   * Publishes dead letters again, each in one step with its removal here: at attempt + 1, with `maxRetries` raised by the attempts
+   * made so far, without `notBefore`, `delayMs` and an `expiresAt` that has passed. Where the task's status lives in the same row or
+   * database it becomes `queued` at that attempt in the same step; `TaskLedger.replay` does it everywhere.
    *
    * @returns the ids, in the order of their deaths.
    */
@@ -92,36 +97,44 @@ export interface Broadcast {
  * Carries envelopes from producers to consumers, at least once.
  *
  * Publishing
- * - **B1** Publishing is idempotent by envelope id: while an envelope of that id waits, is held, or is a dead letter, publishing it again
- *   changes nothing and answers `false`.
+ * - **B1** Publishing is idempotent by envelope id: while an envelope of that id waits, is held, or is an unexpired dead letter, publishing
+ *   it again changes nothing and answers `false`; so does its second occurrence in one call.
  * - **B2** One call's envelopes are accepted all or none; a bad one is refused before anything is written.
  * - **B3** An envelope comes back as it was published: every field, JSON in meaning, any character that a validated id may contain.
- * - **B4** Within a queue, higher priorities are claimed first, and equal ones in the order of their publication.
+ * - **B4** Within a queue, higher priorities are claimed first, and equal ones in the order of their publication; a retried, put-back,
+ *   delayed or redelivered one keeps its place.
  * - **B5** An envelope with `notBefore` or `delayMs` stays hidden until it is due, and then wakes a waiting claim.
  *
  * Claiming
  * - **B6** A claimed envelope is held by one consumer at a time; of many claimers that race for it, one gets it.
- * - **B7** One claim may span many queues, answers with at most `limit` deliveries, and leaves none of its queues to starve.
+ * - **B7** One claim may span many queues and answers with at most `limit` deliveries. It goes round its queues, takes at most one more from
+ *   any than from another that still has work, and starts at a different queue each time: none starves, even at `limit` 1.
  * - **B8** A waiting claim wakes when work arrives from any connection or process, and ends at `waitMs`, at `signal`, or on close.
  * - **B9** An expired lease makes the envelope claimable again: at the same attempt, `redelivered`, with a higher delivery count and token.
+ *   Tokens rise strictly per id, also when the id was acknowledged and published anew within the same millisecond.
  * - **B10** The envelope's `visibilityTimeoutMs` wins over the claim's `leaseMs`, which wins over 30 seconds.
  *
  * Settling
- * - **B11** Settling or extending with a token that is not the current one, or after the lease was taken over, changes nothing and says so.
+ * - **B11** Settling or extending with a token that is not the current one changes nothing and says so, and so does a second settlement of one
+ *   delivery. A lease that ran out, but that nobody took over, can still be settled and extended.
  * - **B12** `ack` forgets the envelope: it is never delivered again, and its id may be published anew.
  * - **B13** `retry` moves the envelope to attempt + 1 at its time, in one step.
  * - **B14** `nack` puts it back without burning an attempt; `deadLetter` moves it to the dead letters with reason and error, in one step.
  * - **B15** One call settles many deliveries, each by its own decision; a stale one does not hold up the others.
- * - **B16** `extendLease` moves the expiry to the store's now + the given time, never hands out a copy, and answers the new expiry per delivery.
+ * - **B16** `extendLease` moves the expiry to the store's now + the given time, never to before the present expiry, never hands out a copy, and
+ *   answers the expiry per delivery.
  * - **B17** `consume` yields deliveries until its signal aborts, gives back what it claimed ahead, and dead-letters a delivery as
  *   `poison` instead of yielding it once it was handed out more than `maxDeliveries` times.
  *
  * Administration
- * - **B18** `counts` tells ready, delayed, inflight and dead apart; `purge` forgets what is ready or delayed, and not what is held.
+ * - **B18** `counts` tells ready, delayed, inflight and dead apart, where an expired lease counts as ready; `purge` forgets what is ready or
+ *   delayed, and not what is held.
  * - **B19** Dead letters are listed with the latest first, read by id, filtered by queue and time, and paged by cursor.
  * - **B20** `replay` publishes dead letters again at attempt + 1 with a fresh budget of retries; a dry run changes nothing.
- * - **B21** A dead letter outlives its task's status; it is forgotten after its retention, at once for readers and later from the disk.
- * - **B22** A broadcast reaches every subscriber of its channel, on every connection, once and in order, from when `subscribe` resolved.
+ * - **B21** A dead letter outlives its task's status; after its retention it is unknown at once, to readers and to `publish`, and `sweep` deletes
+ *   it later in small batches. Forgetting a status never touches its delivery or dead letter, nor the reverse.
+ * - **B22** A broadcast reaches every subscriber of its channel, on every connection, once and in the order of its sender, from when `subscribe`
+ *   resolved.
  *
  * Everywhere
  * - **B23** Namespaces isolate.
@@ -156,6 +169,8 @@ export interface Broker extends Store {
   counts(queue: string): Promise<QueueCounts>;
   /** The tasks that were given up on. */
   readonly deadLetters: DeadLetters;
+  /** Deletes expired dead letters and broadcasts, at most `limit` of each (default 500). Returns how many were deleted. */
+  sweep(options?: { readonly limit?: number }): Promise<number>;
   /** Sends a JSON value to every subscriber of the channel. Nobody listening is fine. */
   broadcast(channel: string, message: unknown): Promise<void>;
   /** Listens to a channel: what is sent after the promise resolved arrives, until the signal aborts. */
@@ -163,7 +178,7 @@ export interface Broker extends Store {
   /**
    * Offers to write status and delivery in one step when the backend lives in the same database.
    *
-   * @returns the atomic ledger, or `undefined` when this broker does not share the backend's database.
+   * @returns the atomic ledger, or `undefined` when the backend has another database, another namespace, or another connection.
    */
   joinWith(backend: ResultBackend): TaskLedger | undefined;
 }

@@ -1,5 +1,5 @@
 import type { Duration } from "../time/duration.ts";
-import type { Store } from "./store.ts";
+import type { Store, WriteOptions } from "./store.ts";
 
 /** How to acquire a lock. */
 export interface AcquireOptions {
@@ -46,7 +46,7 @@ export interface Lock extends LockHandle {
  * - **L6** Acquiring a key that the same owner holds is refused like any other: a lock is not re-entrant.
  * - **L7** A waiting acquire gets the lock when it is released or expires, from any process, and ends at its time or signal.
  * - **L8** `lock.signal` aborts when the lock is lost, at the latest when its time ends; not on release.
- * - **L9** `guard` carries out a write only while the token is current, in one step where the write's store shares the database.
+ * - **L9** `isCurrent` tells whether a token is still the current one, also inside a transaction on the same database, where it holds until commit.
  * - **L10** Namespaces isolate; bad arguments throw `ConfigError`; after `close` calls throw `ClosedError`.
  */
 export interface LockStore extends Store {
@@ -59,5 +59,5 @@ export interface LockStore extends Store {
   /** Tells who holds the key; `undefined` when nobody does. */
   ownerOf(key: string): Promise<LockHandle | undefined>;
   /** Tells whether the token is the current one of its key: the check that a guarded write makes. */
-  isCurrent(lock: LockHandle): Promise<boolean>;
+  isCurrent(lock: LockHandle, options?: WriteOptions): Promise<boolean>;
 }

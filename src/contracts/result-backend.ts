@@ -13,11 +13,11 @@ export interface StatusFields {
   readonly payload?: unknown;
   /** Why the attempt failed. Absent clears an earlier error. */
   readonly error?: TaskFailure;
-  /** The attempt, counted from 1. @default 1 */
+  /** The attempt, counted from 1. @default the stored attempt, else 1 */
   readonly attempt?: number;
-  /** JSON values that are merged over the stored ones, key by key. */
+  /** JSON values that replace the stored ones, all keys at once. No string inside may hold a NUL character or half a surrogate pair. */
   readonly meta?: Readonly<Record<string, unknown>>;
-  /** How long the status is kept from now on. @default the backend's default, one day */
+  /** How long the status is kept from now on. @default for a task that has ended the backend's default, one day; for one that has not, no limit */
   readonly ttl?: Duration;
   /** The task's name. */
   readonly name?: string;
@@ -52,19 +52,23 @@ export interface WaitOptions {
  *
  * Statuses
  * - **R1** What was set is what is read, from any connection: state, attempt, payload, error, meta, progress; JSON in meaning, `null` told from absent.
- * - **R2** The order of truth is (attempt, rank of state): a write that is behind is refused, changes nothing and answers `false`.
+ * - **R2** The order of truth is (attempt, rank of state), see `supersedes`: a write that is behind is refused, changes nothing and answers `false`.
+ *   A higher attempt clears what the earlier one left: payload, progress, error, the time of its end.
  * - **R3** Nothing overwrites `succeeded` or `cancelled`; `failed` yields only to a higher attempt; of many racing writers the order decides, not the timing.
- * - **R4** A status expires after its TTL (the call's, else one day), counted anew from each accepted set: expired is absent at once, for every reader.
+ * - **R4** A status that has ended expires after its TTL (the call's, else one day); one that has not ended expires only when its latest set gave
+ *   a TTL. Each accepted set counts anew. Expired is absent at once, for every reader and every writer.
  * - **R5** Many statuses are read and written in one call, answered in the order asked; one refused write does not hold up the others.
  * - **R6** `expire` changes the TTL of a known status; `remove` forgets it; both tell whether there was one.
  * - **R7** `sweep` deletes expired data in small batches and says how much it did.
- * - **R8** `list` filters by state, name, queue and meta in the store, newest first, and pages by cursor without skipping or repeating what was there throughout.
+ * - **R8** `list` filters by state, name, queue and meta in the store, the latest created first, and pages by cursor without skipping or repeating
+ *   what was there throughout.
  *
  * Waiting
  * - **R9** `watch` yields the current status first, when there is one, then every later one, from any process, without a gap in between;
- *   several changes in quick succession may be seen as the latest one. It ends after a terminal state or at its signal.
- * - **R10** `waitFor` answers as soon as the task has ended, also when it had ended before, and when another process ended it.
- * - **R11** `waitFor` throws `TimeoutError` at its timeout and the signal's reason at its signal, and leaves nothing behind.
+ *   several changes in quick succession may be seen as the latest one. It ends after a terminal state, when the status is gone, or at its signal.
+ * - **R10** `waitFor` answers as soon as the task has ended, also when it had ended before, and when another process ended it. Many waits share reads.
+ * - **R11** `waitFor` throws `TimeoutError` at its timeout, the signal's reason at its signal, and `ConflictError` when a status that it saw is
+ *   gone; it leaves nothing behind.
  *
  * Workers
  * - **R12** A heartbeat is listed until its time-to-live ends; a worker that reports again after that is listed again.
@@ -72,7 +76,7 @@ export interface WaitOptions {
  * Groups
  * - **R13** `initGroup` is idempotent by group id: the first one wins, and the later call answers `false`.
  * - **R14** A member's end is counted once however often it is reported; answers are counts. A report to an unknown group, or of a task that is no member, answers `undefined`.
- * - **R15** Exactly one report is told that it completed the group, under any race.
+ * - **R15** Exactly one report is answered that it completed the group, under any race.
  * - **R16** `getGroup` gives results in submission order.
  * - **R17** A completed group's chord has one holder at a time; a claim that was not completed within its lease can be claimed again, and
  *   `completeChord` with a stale token is refused. A chord is dispatched once: after `completeChord` nobody can claim it.
@@ -98,7 +102,7 @@ export interface ResultBackend extends Store {
   watch(taskId: string, options?: { readonly signal?: AbortSignal }): AsyncIterable<TaskStatus>;
   /** Waits for a task's end, also of one that is not known yet. Answers the terminal status. */
   waitFor(taskId: string, options?: WaitOptions): Promise<TaskStatus>;
-  /** Lists statuses, newest first. */
+  /** Lists statuses, the latest created first. */
   list(filter?: StatusFilter, page?: PageRequest): Promise<StatusPage>;
   /** Keeps a status for `ttl` from now. False when none is known. */
   expire(taskId: string, ttl: Duration): Promise<boolean>;

@@ -2,6 +2,21 @@ import type { Page, PageRequest } from "../model/page.ts";
 import type { Revocation, RevocationTarget, StoredRevocation } from "../model/revocation.ts";
 import type { Store, WriteOptions } from "./store.ts";
 
+/** A decision that was made, or taken back. */
+export type RevocationChange =
+  | {
+    /** It is in force now. */
+    readonly kind: "revoked";
+    /** What is in force. */
+    readonly revocation: StoredRevocation;
+  }
+  | {
+    /** It is in force no more. */
+    readonly kind: "removed";
+    /** What it applied to. */
+    readonly target: RevocationTarget;
+  };
+
 /** A task as revocations see it. */
 export interface RevocableTask {
   /** The task's id. */
@@ -17,11 +32,12 @@ export interface RevocableTask {
 /**
  * Keeps decisions that tasks shall not run.
  *
- * - **V1** Versions are given by the store and rise with each decision; of two for one target the higher version wins, and the losing call learns the winner.
+ * - **V1** Versions are given by the store and rise with each decision of the namespace; of two for one target the later accepted one wins, on every
+ *   store and whatever the clocks of the callers.
  * - **V2** What is stored survives restarts of everything, where the adapter is durable.
  * - **V3** An expired revocation is absent at once, and pruned later.
  * - **V4** `match` finds the revocations of many tasks in one call: by id, by name and time, by header value.
- * - **V5** `watch` yields every decision made after it started, from any process; what was decided before is read with `list`.
+ * - **V5** `watch` yields every decision made or taken back after it started, from any process; what was decided before is read with `list`.
  *   Starting to watch first and listing then leaves no gap.
  * - **V6** Namespaces isolate; bad arguments throw `ConfigError`, among them an expiry in the past; after `close` calls throw `ClosedError`.
  */
@@ -39,5 +55,5 @@ export interface RevokeStore extends Store {
   /** Deletes what has expired, at most `limit` (default 500). Returns how many. */
   pruneExpired(options?: { readonly limit?: number }): Promise<number>;
   /** Listens to new decisions: what is recorded after the promise resolved arrives, until the signal aborts. */
-  watch(options: { readonly signal: AbortSignal }): Promise<AsyncIterable<StoredRevocation>>;
+  watch(options: { readonly signal: AbortSignal }): Promise<AsyncIterable<RevocationChange>>;
 }

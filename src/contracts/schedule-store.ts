@@ -1,7 +1,7 @@
 import type { Envelope } from "../model/envelope.ts";
 import type { Page, PageRequest } from "../model/page.ts";
 import type { ScheduleClaim, ScheduleEntry, ScheduleInput, ScheduleOutcome, ScheduleRun } from "../model/schedule.ts";
-import type { Broker } from "./broker.ts";
+import type { TaskLedger } from "./task-ledger.ts";
 import type { Store, WriteOptions } from "./store.ts";
 
 /** What to claim. */
@@ -24,8 +24,8 @@ export interface ClaimDueOptions {
  * - **S5** `complete` with a stale token changes nothing and answers `false`; a current one moves the entry to its next slot, in one step.
  * - **S6** The next slot is the one that the outcome names: computed from the slot, never from the time of execution.
  * - **S7** Changing or removing an entry while a slot is claimed makes that claim stale.
- * - **S8** `completeAndPublish` completes slots and publishes their envelopes in one transaction when the broker shares the database; otherwise it
- *   publishes first, which repeats at most an idempotent publication.
+ * - **S8** `completeAndPublish` completes slots and enqueues their envelopes in one transaction when the ledger shares the database; otherwise it
+ *   checks the claims, then enqueues, then completes, which repeats at most an idempotent enqueue. A stale claim enqueues nothing.
  * - **S9** `history` tells the latest runs first and is bounded by count and age.
  * - **S10** `nextDueAt` tells the earliest slot, and `watch` wakes when it may have changed, from any process.
  * - **S11** Namespaces isolate; bad arguments throw `ConfigError`; after `close` calls throw `ClosedError`.
@@ -46,8 +46,10 @@ export interface ScheduleStore extends Store {
   /** Completes many slots together with the publication of their envelopes. Answers one boolean each, in order. */
   completeAndPublish(
     slots: readonly { readonly claim: ScheduleClaim; readonly outcome: ScheduleOutcome; readonly envelopes: readonly Envelope[] }[],
-    broker: Broker,
+    ledger: TaskLedger,
   ): Promise<readonly boolean[]>;
+  /** Deletes history beyond its age, at most `limit` (default 500). Returns how many. */
+  sweep(options?: { readonly limit?: number }): Promise<number>;
   /** Tells the past of a schedule, the latest run first. */
   history(id: string, page?: PageRequest): Promise<Page<ScheduleRun>>;
   /** The earliest instant at which something may be claimed; `undefined` when nothing is planned. */

@@ -2,7 +2,7 @@ import type { Envelope } from "../model/envelope.ts";
 import type { Page, PageRequest } from "../model/page.ts";
 import type { TaskFailure } from "../model/task-failure.ts";
 import type { Checkpoint, ExecutionClaim, Suspension, WorkflowEvent, WorkflowRun, WorkflowRunState } from "../model/workflow-run.ts";
-import type { Broker } from "./broker.ts";
+import type { TaskLedger } from "./task-ledger.ts";
 import type { Store, WriteOptions } from "./store.ts";
 
 /** A run to make. */
@@ -38,7 +38,7 @@ export interface WorkflowEnding {
  * - **W6** An event that arrives before anyone waits for it is kept until its time-to-live ends, and goes to one waiter of its correlation key.
  * - **W7** A deadline that passed is told from an event that arrived.
  * - **W8** A cancelled run stays cancelled, whatever a late holder writes; its children are cancelled with it.
- * - **W9** A checkpoint and its continuation are written in one step when the broker shares the database.
+ * - **W9** A checkpoint and its continuation are written in one step when the ledger shares the database; of two checkpoints of one step the first counts.
  * - **W10** Ended runs are forgotten after their TTL. Namespaces isolate; bad arguments throw `ConfigError`; after `close` calls throw `ClosedError`.
  */
 export interface WorkflowStore extends Store {
@@ -60,12 +60,16 @@ export interface WorkflowStore extends Store {
   checkpoint(
     claim: ExecutionClaim,
     checkpoint: Omit<Checkpoint, "storedAt">,
-    continuation?: { readonly broker: Broker; readonly envelopes: readonly Envelope[] },
+    continuation?: { readonly ledger: TaskLedger; readonly envelopes: readonly Envelope[] },
   ): Promise<boolean>;
   /** Lets the run wait, and gives the execution back. False when the claim is stale. */
   suspend(claim: ExecutionClaim, suspensions: readonly Suspension[]): Promise<boolean>;
   /** Ends the run. False when the claim is stale. */
   end(claim: ExecutionClaim, ending: WorkflowEnding): Promise<boolean>;
+  /** Deletes ended runs and events whose time is over, at most `limit` (default 500). Returns how many. */
+  sweep(options?: { readonly limit?: number }): Promise<number>;
+  /** The earliest instant at which something may be due; `undefined` when nothing is. */
+  nextDueAt(): Promise<number | undefined>;
   /** Cancels a run and its children, whoever holds them. False when it had ended before. */
   cancel(runId: string, reason?: string): Promise<boolean>;
   /** Delivers an event to its waiter, or keeps it for `ttlMs`. Answers the run that it woke; `undefined` when it is kept. */

@@ -5,17 +5,23 @@ import type { TaskFailure } from "./task-failure.ts";
 export interface Delivery {
   /** What to run; its `attempt` is the current one. */
   readonly envelope: Envelope;
-  /** The fencing token: rises with every claim of this task, so that an earlier holder can be told and refused. */
+  /**
+   * The fencing token: rises strictly with every claim of this task id, also when the id was settled and published anew in between,
+   * so that an earlier holder can be told and refused. It does not depend on any clock.
+   */
   readonly token: number;
   /** Who claimed it. */
   readonly consumer: string;
   /** When the store handed it out, by the store's clock. */
   readonly claimedAt: number;
-  /** When it becomes claimable again unless it is settled or extended before, by the store's clock. */
+  /**
+   * When it becomes claimable again unless it is settled or extended before, by the store's clock: compare it with `claimedAt` only,
+   * and count that time on a monotonic clock from before the claim.
+   */
   readonly leaseExpiresAt: number;
-  /** How often it was handed out since it was published, retried or put back: 1 the first time. */
+  /** How often it was handed out since it was last published, retried or put back: 1 the first time. */
   readonly deliveryCount: number;
-  /** Whether an earlier holder let its lease run out. */
+  /** Whether an earlier holder let its lease run out since then: `deliveryCount` is above 1. */
   readonly redelivered: boolean;
 }
 
@@ -67,6 +73,8 @@ export const DEAD_LETTER_REASONS = Object.freeze(
     unregistered: "unregistered-task",
     /** The arguments cannot be decoded or do not fit the task's schema. */
     payload: "unreadable-payload",
+    /** The handler returned something that cannot be encoded or stored. */
+    result: "unencodable-result",
   } as const,
 );
 

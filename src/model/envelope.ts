@@ -4,6 +4,7 @@ import { systemClock } from "../time/clock.ts";
 import { uuidV7 } from "../time/id.ts";
 import { ConfigError } from "../errors.ts";
 import { show, validateId } from "./id.ts";
+import { validateMeta } from "./meta.ts";
 import { validateInteger } from "./numbers.ts";
 
 /** The meta key under which an envelope names the encoder of its arguments. */
@@ -45,7 +46,7 @@ export interface Envelope {
   readonly retryPolicy?: RetryPolicy;
   /** When the envelope was made, by its producer's clock. */
   readonly enqueuedAt: number;
-  /** Hidden from claims until this instant. */
+  /** Hidden from claims until this instant; applies to the first publication only. */
   readonly notBefore?: number;
   /** Hidden from claims for this long after the store accepted it, by the store's clock; wins over `notBefore`. */
   readonly delayMs?: number;
@@ -116,6 +117,14 @@ export function envelope(input: EnvelopeInput, options: EnvelopeOptions = {}): E
  * @throws {ConfigError} that names the first field that cannot be used.
  */
 export function validateEnvelope(envelope: Envelope): Envelope {
+  return validateNested(envelope, 0);
+}
+
+// Deeper chains of links than this are a cycle, or better written as a chain.
+const MAX_LINK_DEPTH = 100;
+
+function validateNested(envelope: Envelope, depth: number): Envelope {
+  if (depth > MAX_LINK_DEPTH) throw new ConfigError(`Cannot use an envelope with links nested deeper than ${MAX_LINK_DEPTH}`);
   validateId(envelope.id, "an envelope's id");
   validateId(envelope.name, "a task's name");
   validateId(envelope.queue, "a queue's name");
@@ -132,10 +141,12 @@ export function validateEnvelope(envelope: Envelope): Envelope {
     if (value !== undefined) validateId(value, field);
   }
   for (const [key, value] of Object.entries(envelope.headers)) {
+    validateId(key, "a header's name");
     if (typeof value !== "string") throw new ConfigError(`Cannot use ${show(value)} as header ${show(key)}: expected a string`);
   }
-  for (const link of envelope.onSuccess ?? []) validateEnvelope(link);
-  for (const link of envelope.onFailure ?? []) validateEnvelope(link);
+  validateMeta(envelope.meta, "an envelope's meta");
+  for (const link of envelope.onSuccess ?? []) validateNested(link, depth + 1);
+  for (const link of envelope.onFailure ?? []) validateNested(link, depth + 1);
   return envelope;
 }
 

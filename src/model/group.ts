@@ -12,7 +12,10 @@ export interface GroupInput {
   readonly meta?: Readonly<Record<string, unknown>>;
   /** The task that follows when every member has ended (a chord); its arguments are filled in by whoever claims the chord. */
   readonly callback?: Envelope;
-  /** How long the group is kept after its last change, in milliseconds; absent uses the backend's default. */
+  /**
+   * How long the group is kept, in milliseconds. A given time also counts, from its making, while members have not ended;
+   * without one an unfinished group is kept, and a completed one for the backend's default from its completion.
+   */
   readonly ttlMs?: number;
 }
 
@@ -46,7 +49,10 @@ export interface GroupProgress {
   readonly ended: number;
   /** How many of them failed or were cancelled. */
   readonly failed: number;
-  /** True for exactly one report of each group: the one that ended its last member. */
+  /**
+   * True for the one report that ended the last member. Whose answer got lost on the way learns of the completion from `getGroup`
+   * or `dueChords`: the report is not told again.
+   */
   readonly completedNow: boolean;
 }
 
@@ -70,8 +76,8 @@ export interface Group {
   readonly completedAt?: number;
   /** When the callback was dispatched; absent until then, or when there is none. */
   readonly dispatchedAt?: number;
-  /** When the store forgets the group. */
-  readonly expiresAt: number;
+  /** When the store forgets the group; absent while it is unfinished and no time was given. */
+  readonly expiresAt?: number;
   /** The members' results in submission order; `undefined` where a member has not ended. */
   readonly results: readonly (GroupResult | undefined)[];
 }

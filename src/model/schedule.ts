@@ -93,8 +93,10 @@ export interface ScheduleInput {
 }
 
 /** A schedule as the store keeps it. */
-export interface ScheduleEntry extends Required<Pick<ScheduleInput, "timeZone" | "jitterMs" | "enabled" | "misfire" | "meta">>,
-  Omit<ScheduleInput, "timeZone" | "jitterMs" | "enabled" | "misfire" | "meta" | "version"> {
+export interface ScheduleEntry
+  extends
+    Required<Pick<ScheduleInput, "timeZone" | "jitterMs" | "enabled" | "misfire" | "meta">>,
+    Omit<ScheduleInput, "timeZone" | "jitterMs" | "enabled" | "misfire" | "meta" | "version"> {
   /** Rises by one with each change of the entry by its owner. */
   readonly version: number;
   /** When the entry was made. */

@@ -46,3 +46,12 @@ function describe(thrown: unknown): string {
 function cut(text: string): string {
   return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
 }
+
+/** Makes an error again of what was kept of it: for `cause`, so that logs show what happened in the other process. */
+export function fromFailure(failure: TaskFailure): Error {
+  const cause = failure.cause === undefined ? undefined : { cause: fromFailure(failure.cause) };
+  const error = new Error(failure.message, cause);
+  error.name = failure.name;
+  if (failure.stack !== undefined) error.stack = failure.stack;
+  return error;
+}

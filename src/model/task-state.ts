@@ -35,9 +35,9 @@ export const FINAL_RANK = 4;
  * `docs/lifecycle.md` draws this table.
  */
 export const TASK_TRANSITIONS: Readonly<Record<TaskState, Readonly<Partial<Record<TaskState, "same" | "next">>>>> = Object.freeze({
-  queued: { running: "same", failed: "same", cancelled: "same" },
+  queued: { running: "same", retrying: "same", succeeded: "same", failed: "same", cancelled: "same" },
   running: { queued: "same", running: "same", retrying: "same", succeeded: "same", failed: "same", cancelled: "same" },
-  retrying: { running: "next", cancelled: "same" },
+  retrying: { running: "next", queued: "next", failed: "same", succeeded: "same", cancelled: "same" },
   failed: { queued: "next" },
   succeeded: {},
   cancelled: {},
@@ -66,12 +66,13 @@ export function isTaskState(value: unknown): value is TaskState {
 
 /**
  * The order of truth: tells whether `next` may replace `current`. Nothing replaces `succeeded` or `cancelled`; otherwise the higher
- * attempt wins, and within an attempt the higher rank. An equal rank may be rewritten (progress, a redelivery) unless it ended the task.
+ * attempt wins, and within an attempt the higher rank until it has ended. Only `running` may be rewritten by its equal (progress, a redelivery).
  */
 export function supersedes(next: StatusOrder, current: StatusOrder | undefined): boolean {
   if (current === undefined) return true;
   const rank = STATE_RANK[current.state];
   if (rank >= FINAL_RANK) return false;
   if (next.attempt !== current.attempt) return next.attempt > current.attempt;
-  return STATE_RANK[next.state] > rank || (STATE_RANK[next.state] === rank && rank < TERMINAL_RANK);
+  if (rank >= TERMINAL_RANK) return false;
+  return STATE_RANK[next.state] > rank || (next.state === "running" && current.state === "running");
 }

@@ -33,11 +33,11 @@ export interface TaskStatus {
   readonly createdAt: number;
   /** When this status was written. */
   readonly updatedAt: number;
-  /** When the latest attempt was handed to a worker. */
+  /** When the latest attempt was handed to a worker; progress does not move it. */
   readonly startedAt?: number;
   /** When the task ended. */
   readonly finishedAt?: number;
-  /** When the store forgets this status; absent while the task has not ended and no TTL was given. */
+  /** When the store forgets this status; absent while the task has not ended, unless a TTL was given. */
   readonly expiresAt?: number;
 }
 
