@@ -1,0 +1,95 @@
+/** What the package offers: the same entries and version on npm and JSR, each of them there in the sources and in what is built. */
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { promisify } from "node:util";
+import { root } from "./support/runtimes.ts";
+import { createServerFolder } from "./support/server-folder.ts";
+
+interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly license: string;
+  readonly exports: Readonly<Record<string, string | { readonly types: string; readonly default: string }>>;
+  readonly imports?: Readonly<Record<string, string>>;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: boolean }>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
+}
+
+const read = (file: string): Manifest => JSON.parse(readFileSync(join(root, file), "utf8")) as Manifest;
+const npm = read("package.json");
+const jsr = read("deno.json");
+const entries = Object.entries(jsr.exports).map(([name, source]) => ({
+  name,
+  source: typeof source === "string" ? source : source.default,
+}));
+const run = promisify(execFile);
+
+test("package.json and deno.json agree on name, version, licence and entries", () => {
+  assert.deepEqual([npm.name, npm.version, npm.license], [jsr.name, jsr.version, jsr.license]);
+  assert.ok(entries.length >= 8, `Only ${entries.length} entries were read`);
+  const expected = Object.fromEntries(entries.map(({ name, source }) => [name, {
+    types: source.replace("./src/", "./dist/").replace(/\.ts$/, ".d.ts"),
+    default: source.replace("./src/", "./dist/").replace(/\.ts$/, ".js"),
+  }]));
+  assert.deepEqual(npm.exports, { ...expected, "./package.json": "./package.json" });
+});
+
+test("they ask for the same versions of the same packages", () => {
+  const wanted = { ...npm.dependencies, ...npm.peerDependencies };
+  for (const [name, specifier] of Object.entries(jsr.imports ?? {})) {
+    const [, bare, version] = /^npm:\/?((?:@[^/]+\/)?[^@/]+)@([^/]+)\/?$/.exec(specifier) ?? [];
+    assert.equal(bare, name.replace(/\/$/, ""), `"${specifier}" names another package than "${name}"`);
+    assert.equal(version, wanted[bare ?? ""], `deno.json and package.json want different versions of ${name}`);
+  }
+  for (const name of Object.keys(npm.peerDependencies ?? {})) {
+    assert.equal(npm.peerDependenciesMeta?.[name]?.optional, true, `${name} must be optional`);
+  }
+});
+
+test("every entry is in the sources", () => {
+  assert.deepEqual(entries.filter(({ source }) => !existsSync(join(root, source))), []);
+});
+
+test("every entry is in what is built, with its types, and loads on plain Node", { timeout: 180_000 }, async () => {
+  // Inside the project, so that the built files find the drivers in its node_modules.
+  const out = join(root, ".cache", "test-exports");
+  await run(join(root, "node_modules/.bin/tsc"), ["-p", "tsconfig.build.json", "--outDir", out], { cwd: root });
+  for (const { name, source } of entries) {
+    const built = join(out, relative("src", source).replace(/\.ts$/, ""));
+    assert.ok(existsSync(`${built}.d.ts`), `"${name}" has no types`);
+    const script = `console.log(Object.keys(await import(${JSON.stringify(`${built}.js`)})).length)`;
+    const { stdout } = await run(process.execPath, ["--input-type=module", "-e", script], { cwd: root });
+    assert.ok(Number(stdout) > 0, `"${name}" exports nothing`);
+  }
+});
+
+test("a missing driver is named when its entry is used, and the front door needs none", { timeout: 60_000 }, async () => {
+  await using folder = createServerFolder("plain");
+  const built = join(root, ".cache", "test-exports");
+  const copy = join(folder.path, "stem");
+  await run("cp", ["-R", built, copy]);
+  const load = (entry: string) =>
+    run(process.execPath, ["--input-type=module", "-e", `await import(${JSON.stringify(join(copy, `${entry}.js`))})`], {
+      cwd: folder.path,
+    });
+  await run("sh", ["-c", `printf '{"type":"module"}' > "$1/package.json"`, "sh", copy]);
+  await load("mod");
+  await load("memory");
+});
+
+test("docs/dependencies.md gives a reason for every dependency, and for nothing else", () => {
+  const page = readFileSync(join(root, "docs/dependencies.md"), "utf8");
+  const listed = [...page.matchAll(/^\| `([^`]+)` *\| (\S.*?) *\|$/gm)].map(([, name, reason = ""]) => ({ name, reason }));
+  const used = [...new Set([npm.dependencies, npm.peerDependencies, npm.devDependencies].flatMap((group) => Object.keys(group ?? {})))];
+  const names = listed.map(({ name = "" }) => name);
+  assert.deepEqual(names.filter((name) => !used.includes(name)), []);
+  assert.deepEqual(used.filter((name) => !names.includes(name)), []);
+  assert.deepEqual(listed.filter(({ reason }) => reason.length < 20), []);
+});
