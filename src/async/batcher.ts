@@ -39,7 +39,7 @@ interface Call<I, O> {
  *
  * @example
  * ```ts
- * import { Batcher } from "@stem/stem";
+ * import { Batcher } from "./batcher.ts";
  *
  * const doubler = new Batcher<number, number>({ maxItems: 100, run: async (items) => items.map((item) => item * 2) });
  * await Promise.all([doubler.add(1), doubler.add(2)]); // one run gives [2, 4]

@@ -26,7 +26,7 @@ export interface ListenOptions<T> {
  *
  * @example
  * ```ts
- * import { EventSource } from "@stem/stem";
+ * import { EventSource } from "./event-source.ts";
  *
  * const numbers = new EventSource<number>();
  * const read = numbers.listen();

@@ -20,7 +20,7 @@ interface Waiter {
  *
  * @example
  * ```ts
- * import { Semaphore } from "@stem/stem";
+ * import { Semaphore } from "./semaphore.ts";
  *
  * const downloads = new Semaphore(4);
  * const release = await downloads.acquire();

@@ -33,7 +33,7 @@ export interface ServiceOptions {
  *
  * @example
  * ```ts
- * import { Service } from "@stem/stem";
+ * import { Service } from "./service.ts";
  *
  * const service = new Service({ name: "demo", start: () => console.log("up"), stop: () => console.log("down") });
  * await Promise.all([service.start(), service.start()]); // up, once

@@ -29,7 +29,7 @@ export interface TickerOptions {
  *
  * @example
  * ```ts
- * import { Ticker } from "@stem/stem";
+ * import { Ticker } from "./ticker.ts";
  *
  * const ticker = new Ticker({ intervalMs: 1_000, run: async () => console.log("beat"), onError: console.error });
  * ticker.start();

@@ -20,7 +20,7 @@ export interface WakeOptions {
  *
  * @example
  * ```ts
- * import { Wake } from "@stem/stem";
+ * import { Wake } from "./wake.ts";
  *
  * const queue: string[] = [];
  * const wake = new Wake();

@@ -1,6 +1,6 @@
 import type { MaybePromise } from "../async/maybe-promise.ts";
 import { isPromiseLike } from "../async/maybe-promise.ts";
-import { ConfigError, PayloadError } from "../errors.ts";
+import { ConfigError, PayloadError, StemError } from "../errors.ts";
 import { Base64PayloadEncoder } from "./base64.ts";
 import { assertJson, JsonTaskPayloadEncoder } from "./json.ts";
 import type { TaskPayloadEncoder } from "./payload-encoder.ts";
@@ -153,11 +153,11 @@ export class EncoderRegistry {
     try {
       encoded = encoder.encode(value);
     } catch (error) {
-      throw wrap(error, "encode", what, encoder);
+      throw wrap(error, `Cannot encode ${what} with encoder "${encoder.id}"`);
     }
     if (!isPromiseLike(encoded)) return checked(encoded, what, encoder);
-    return Promise.resolve(encoded).then((value) => checked(value, what, encoder), (error) => {
-      throw wrap(error, "encode", what, encoder);
+    return Promise.resolve(encoded).then((value) => checked(value, what, encoder), (error: unknown) => {
+      throw wrap(error, `Cannot encode ${what} with encoder "${encoder.id}"`);
     });
   }
 
@@ -166,11 +166,11 @@ export class EncoderRegistry {
     try {
       value = encoder.decode(stored);
     } catch (error) {
-      throw wrap(error, "decode", what, encoder);
+      throw wrap(error, `Cannot decode ${what} with encoder "${encoder.id}"`);
     }
     if (!isPromiseLike(value)) return value;
-    return Promise.resolve(value).catch((error) => {
-      throw wrap(error, "decode", what, encoder);
+    return Promise.resolve(value).catch((error: unknown) => {
+      throw wrap(error, `Cannot decode ${what} with encoder "${encoder.id}"`);
     });
   }
 }
@@ -186,15 +186,20 @@ function checked(encoded: unknown, what: Payload, encoder: TaskPayloadEncoder): 
 }
 
 /** Makes a PayloadError of whatever an encoder threw; its own are good as they are. */
-function wrap(error: unknown, verb: "encode" | "decode", what: Payload, encoder: TaskPayloadEncoder): PayloadError {
+function wrap(error: unknown, action: string): PayloadError {
   if (error instanceof PayloadError) return error;
   const reason = error instanceof Error ? error.message : String(error);
-  return new PayloadError(`Cannot ${verb} ${what} with encoder "${encoder.id}": ${reason}`, { cause: error });
+  // A key service that is away for a moment says so, and the task is tried again.
+  return new PayloadError(`${action}: ${reason}`, { cause: error, retryable: StemError.is(error) && error.retryable });
 }
 
 function requireEncoder(encoder: TaskPayloadEncoder): void {
   if (typeof encoder?.encode !== "function" || typeof encoder.decode !== "function") {
-    throw new ConfigError(`Cannot register encoder ${String(encoder)}: expected an object with id, encode and decode`);
+    throw new ConfigError(
+      `Cannot register ${
+        encoder === null ? "null" : `a value of type ${typeof encoder}`
+      } as an encoder: expected an object with id, encode and decode`,
+    );
   }
   if (typeof encoder.id !== "string" || !idPattern.test(encoder.id)) {
     throw new ConfigError(

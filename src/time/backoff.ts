@@ -86,12 +86,13 @@ export function normalizeRetryPolicy(policy: RetryPolicy = {}): NormalizedRetryP
  * @throws {ConfigError} When the policy or the attempt is out of range.
  */
 export function retryDelayMs(policy: RetryPolicy, attempt: number, random: Random = systemRandom): number {
-  const { backoff, delay, maxDelay, factor, jitter } = normalizeRetryPolicy(policy);
+  const normal = normalizeRetryPolicy(policy);
+  const { backoff, delay, maxDelay, factor, jitter } = normal;
   if (!Number.isSafeInteger(attempt) || attempt < 1) {
     throw new ConfigError(`Cannot compute the retry delay after attempt ${attempt}: expected a whole number of at least 1`);
   }
   if (delay === 0) return 0;
-  if (jitter === "decorrelated") return Math.round(decorrelated(delay, maxDelay, attempt, random));
+  if (jitter === "decorrelated") return Math.round(decorrelated(normal, attempt, random));
   const growth = backoff === "fixed" ? 1 : backoff === "linear" ? attempt : factor ** (attempt - 1);
   const full = Math.min(delay * growth, maxDelay);
   const share = typeof jitter === "number" ? jitter : jitterShares[jitter];
@@ -99,7 +100,7 @@ export function retryDelayMs(policy: RetryPolicy, attempt: number, random: Rando
 }
 
 // The wait before this one is not remembered anywhere: drawing the whole chain anew has the same distribution.
-function decorrelated(delay: number, maxDelay: number, attempt: number, random: Random): number {
+function decorrelated({ delay, maxDelay }: NormalizedRetryPolicy, attempt: number, random: Random): number {
   let wait = delay;
   for (let draw = Math.min(attempt, decorrelatedDraws); draw > 0; draw--) {
     wait = Math.min(maxDelay, delay + random() * (wait * 3 - delay));

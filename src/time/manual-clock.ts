@@ -24,12 +24,11 @@ interface TimerWaiter {
  *
  * @example
  * ```ts
- * import { ManualClock, sleep } from "@stem/stem";
+ * import { ManualClock } from "@stem/stem";
  *
  * const clock = new ManualClock();
- * const slept = sleep(60_000, { clock });
- * await clock.advance(60_000);
- * await slept;
+ * clock.timer(3_600_000, () => console.log("an hour later"));
+ * await clock.advance(3_600_000); // an hour later
  * ```
  */
 export class ManualClock implements Clock {

@@ -54,7 +54,7 @@ export function withDeadline<T>(promise: PromiseLike<T>, ms: number, options: De
     promise.then((value) => {
       cleanUp();
       resolve(value);
-    }, (error) => {
+    }, (error: unknown) => {
       cleanUp();
       reject(error);
     });
@@ -87,7 +87,7 @@ export function abortable<T>(promise: PromiseLike<T>, signal?: AbortSignal | und
     promise.then((value) => {
       cleanUp();
       resolve(value);
-    }, (error) => {
+    }, (error: unknown) => {
       cleanUp();
       reject(error);
     });

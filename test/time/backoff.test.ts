@@ -15,7 +15,10 @@ const policies: fc.Arbitrary<RetryPolicy> = fc.record({
   factor: fc.double({ min: 1, max: 10, noNaN: true }),
   jitter: fc.oneof(fc.constantFrom("none", "full", "equal", "decorrelated"), fc.double({ min: 0, max: 1, noNaN: true })),
 }, { requiredKeys: [] });
-const draws = fc.infiniteStream(fc.double({ min: 0, max: 1 - Number.EPSILON, noNaN: true }));
+const draws = fc.array(fc.double({ min: 0, max: 1 - Number.EPSILON, noNaN: true }), { minLength: 1 }).map((numbers) => {
+  let at = 0;
+  return () => numbers[at++ % numbers.length] ?? 0;
+});
 
 const delays = (policy: RetryPolicy, count: number, random = lowest) =>
   Array.from({ length: count }, (_, index) => retryDelayMs(policy, index + 1, random));
@@ -91,8 +94,8 @@ test("fields that are out of range are refused by name", () => {
 });
 
 test("property: every delay is whole, not negative and within the cap, for any attempt and any draw", () => {
-  fc.assert(fc.property(policies, fc.integer({ min: 1, max: 2 ** 40 }), draws, (policy, attempt, stream) => {
-    const ms = retryDelayMs(policy, attempt, () => stream.next().value);
+  fc.assert(fc.property(policies, fc.integer({ min: 1, max: 2 ** 40 }), draws, (policy, attempt, draw) => {
+    const ms = retryDelayMs(policy, attempt, draw);
     assert.ok(Number.isSafeInteger(ms) && ms >= 0 && ms <= normalizeRetryPolicy(policy).maxDelay, `${ms}`);
   }));
 });
@@ -108,7 +111,7 @@ test("property: a normalized policy is its own normal form, gives the same delay
   fc.assert(fc.property(policies, fc.integer({ min: 1, max: 50 }), (policy, attempt) => {
     const normal = normalizeRetryPolicy(policy);
     assert.deepEqual(normalizeRetryPolicy(normal), normal);
-    assert.deepEqual(normalizeRetryPolicy(JSON.parse(JSON.stringify(normal))), normal);
+    assert.deepEqual(JSON.parse(JSON.stringify(normal)), normal);
     assert.equal(retryDelayMs(normal, attempt, lowest), retryDelayMs(policy, attempt, lowest));
   }));
 });
