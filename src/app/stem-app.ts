@@ -1,0 +1,125 @@
+import type { EncoderRegistryOptions } from "../encoding/registry.ts";
+import { ClosedError } from "../errors.ts";
+import type { EnqueueParameters } from "../producer/stem.ts";
+import { Stem } from "../producer/stem.ts";
+import type { Routes } from "../producer/routing.ts";
+import type { TaskHandle } from "../producer/task-handle.ts";
+import type { Middleware } from "../tasks/middleware.ts";
+import { TaskRegistry } from "../tasks/registry.ts";
+import type { AnyTask, Task } from "../tasks/task.ts";
+import type { ShutdownOptions, WorkerTuning } from "../worker/worker-options.ts";
+import { Worker } from "../worker/worker.ts";
+import type { StackOptions } from "./stack.ts";
+import { StemStack } from "./stack.ts";
+
+/** What an app is made of, besides its stores. */
+export interface AppOptions extends EncoderRegistryOptions {
+  /** The tasks that it enqueues and runs. @default none: an app that only enqueues by name */
+  readonly tasks?: readonly AnyTask[];
+  /** How its worker works. @default the worker's defaults */
+  readonly worker?: WorkerTuning;
+  /** Whether the worker starts with the first enqueue of a task that is registered here. @default true */
+  readonly autoStart?: boolean;
+  /** Queues by task name, for tasks that name none. @default none */
+  readonly routes?: Routes;
+  /** Code around every enqueue and every run. @default none */
+  readonly middleware?: readonly Middleware[];
+}
+
+/** What {@link StemApp.fromUrl} needs: the app's and the stores' options. */
+export type AppFromUrlOptions = AppOptions & StackOptions;
+
+/**
+ * A producer, a worker and their stores in one: the shortest way to a working system.
+ *
+ * @example
+ * ```ts
+ * import { StemApp, task } from "@stem/stem";
+ *
+ * const add = task({ name: "math.add", run: (_ctx, args: { a: number; b: number }) => args.a + args.b });
+ * const app = await StemApp.inMemory({ tasks: [add] });
+ * const handle = await app.enqueue(add, { args: { a: 1, b: 2 } });
+ * console.log(await handle.result({ timeout: "1m" })); // 3
+ * await app.close();
+ * ```
+ */
+export class StemApp {
+  /** The stores. */
+  readonly stack: StemStack;
+  /** Enqueues tasks. */
+  readonly stem: Stem;
+  /** Runs tasks, once it is started. */
+  readonly worker: Worker;
+  readonly #autoStart: boolean;
+  #closing: Promise<void> | undefined;
+
+  private constructor(stack: StemStack, options: AppFromUrlOptions) {
+    const registry = new TaskRegistry(options.tasks);
+    const shared = { ...options, broker: stack.broker, backend: stack.results, registry };
+    this.stack = stack;
+    this.stem = new Stem(shared);
+    this.worker = new Worker({ ...shared, ...options.worker });
+    this.#autoStart = options.autoStart ?? true;
+  }
+
+  /** Makes an app whose state lives in this process, and ends with it: for tests and first steps. */
+  static async inMemory(options: AppFromUrlOptions = {}): Promise<StemApp> {
+    return await StemApp.fromUrl("memory:", options);
+  }
+
+  /**
+   * Makes an app on the stores of a URL: `sqlite:./stem.db`, `postgres://…`, `memory:`.
+   *
+   * @throws what {@link StemStack.fromUrl} throws, and {@link ConfigError} for options that cannot be used.
+   */
+  static async fromUrl(url: string, options: AppFromUrlOptions = {}): Promise<StemApp> {
+    const stack = await StemStack.fromUrl(url, options);
+    try {
+      return new StemApp(stack, options);
+    } catch (error) {
+      await stack.close();
+      throw error;
+    }
+  }
+
+  /** Starts the worker. Calling it again does nothing. */
+  async start(): Promise<void> {
+    this.#requireOpen("start the app");
+    await this.worker.start();
+  }
+
+  /** Enqueues one task, see {@link Stem.enqueue}; starts the worker first when `autoStart` says so. */
+  async enqueue<Input, Result>(
+    task: Task<Input, Result> | string,
+    ...parameters: EnqueueParameters<NoInfer<Input>>
+  ): Promise<TaskHandle<Result>> {
+    this.#requireOpen("enqueue");
+    const handle = await this.stem.enqueue(task, ...parameters);
+    const name = typeof task === "string" ? task : task.name;
+    if (this.#autoStart && this.stem.registry.find(name) !== undefined) await this.worker.start();
+    return handle;
+  }
+
+  /** Shuts the worker down, warm by default, then closes the stores. Calling it again waits for the same end. */
+  close(options: ShutdownOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(options);
+    return this.#closing;
+  }
+
+  /** The same as {@link StemApp.close}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(options: ShutdownOptions): Promise<void> {
+    try {
+      await this.worker.shutdown(options);
+    } finally {
+      await this.stack.close();
+    }
+  }
+
+  #requireOpen(action: string): void {
+    if (this.#closing !== undefined) throw new ClosedError(`Cannot ${action}: the app is closed`);
+  }
+}

@@ -1,0 +1,152 @@
+import type { Broker } from "../contracts/broker.ts";
+import type { ResultBackend } from "../contracts/result-backend.ts";
+import type { WriteOptions } from "../contracts/store.ts";
+import type { TaskLedger } from "../contracts/task-ledger.ts";
+import type { EncoderRegistry, EncoderRegistryOptions } from "../encoding/registry.ts";
+import { ConfigError } from "../errors.ts";
+import { ledgerFor } from "../ledger/ledger-for.ts";
+import type { Envelope } from "../model/envelope.ts";
+import { validateId } from "../model/id.ts";
+import { encodersFor } from "../tasks/encoders.ts";
+import type { Middleware } from "../tasks/middleware.ts";
+import { intercept } from "../tasks/middleware.ts";
+import { TaskRegistry } from "../tasks/registry.ts";
+import type { AnyTask, Task } from "../tasks/task.ts";
+import type { NamedCall, TaskCall } from "../tasks/task-call.ts";
+import type { Clock } from "../time/clock.ts";
+import { systemClock } from "../time/clock.ts";
+import type { EnvelopeSources, Lineage } from "./envelope-builder.ts";
+import { buildEnvelope } from "./envelope-builder.ts";
+import type { Routes } from "./routing.ts";
+import { router } from "./routing.ts";
+import { TaskHandle } from "./task-handle.ts";
+
+/** What a producer is made of. */
+export interface StemOptions extends EncoderRegistryOptions {
+  /** Carries the tasks. */
+  readonly broker: Broker;
+  /** Keeps their statuses. */
+  readonly backend: ResultBackend;
+  /** The tasks whose defaults, schemas and encoders apply here; tasks of other processes are enqueued by name. @default none */
+  readonly registry?: TaskRegistry | readonly AnyTask[];
+  /** Queues by task name, for tasks that name none. @default none */
+  readonly routes?: Routes;
+  /** Code around every enqueue. @default none */
+  readonly middleware?: readonly Middleware[];
+  /** Gives ids and instants. @default the system's clock */
+  readonly clock?: Clock;
+}
+
+/** One call of {@link Stem.enqueue}: the task's options, and the caller's transaction. */
+export type EnqueueOptions<Input = unknown> = TaskCall<Input> & WriteOptions;
+
+/** The last parameter of `enqueue`: it may be left out when the task takes no arguments. */
+export type EnqueueParameters<Input> = undefined extends Input ? [options?: EnqueueOptions<Input>]
+  : [options: EnqueueOptions<Input> & { readonly args: Input }];
+
+/**
+ * Enqueues tasks, and finds them again.
+ *
+ * @example
+ * ```ts
+ * import { InMemoryBroker, InMemoryResultBackend, Stem } from "@stem/stem";
+ *
+ * const broker = new InMemoryBroker();
+ * const backend = new InMemoryResultBackend();
+ * const stem = new Stem({ broker, backend });
+ * await stem.enqueue("demo", { args: {} });
+ * await backend.close();
+ * await broker.close();
+ * ```
+ */
+export class Stem {
+  /** Carries the tasks. */
+  readonly broker: Broker;
+  /** Keeps their statuses. */
+  readonly backend: ResultBackend;
+  /** The tasks known here. */
+  readonly registry: TaskRegistry;
+  readonly #encoders: EncoderRegistry;
+  readonly #ledger: TaskLedger;
+  readonly #middleware: readonly Middleware[];
+  readonly #sources: EnvelopeSources;
+
+  /**
+   * Makes a producer. It holds nothing that must be closed; the stores are the caller's.
+   *
+   * @throws {ConfigError} when encoders or routes cannot be used.
+   */
+  constructor(options: StemOptions) {
+    this.broker = options.broker;
+    this.backend = options.backend;
+    this.registry = options.registry instanceof TaskRegistry ? options.registry : new TaskRegistry(options.registry);
+    this.#encoders = encodersFor(this.registry, options);
+    this.#ledger = ledgerFor(options.broker, options.backend);
+    this.#middleware = options.middleware ?? [];
+    this.#sources = {
+      registry: this.registry,
+      encoders: this.#encoders,
+      route: router(options.routes),
+      clock: options.clock ?? systemClock,
+    };
+  }
+
+  /**
+   * Enqueues one task, given itself or by name. When the promise resolves, the store has accepted it.
+   * With `tx` it is written in the caller's Drizzle transaction and can be claimed once that commits.
+   *
+   * @throws {ConfigError} or {@link PayloadError} for options or arguments that cannot be used: nothing was written then.
+   */
+  async enqueue<Input, Result>(
+    task: Task<Input, Result> | string,
+    ...[options]: EnqueueParameters<NoInfer<Input>>
+  ): Promise<TaskHandle<Result>> {
+    const envelope = await this.prepare({ ...options, task });
+    const [accepted = false] = await this.#ledger.enqueue([envelope], writeOptions(options));
+    return new TaskHandle(envelope.id, accepted, this.#handleSources);
+  }
+
+  /** Enqueues many tasks at once: all are accepted, or none. Answers one handle each, in order. */
+  async enqueueMany(calls: readonly NamedCall[], options: WriteOptions = {}): Promise<readonly TaskHandle[]> {
+    const envelopes = await Promise.all(calls.map((call) => this.prepare(call)));
+    const accepted = await this.#ledger.enqueue(envelopes, writeOptions(options));
+    return envelopes.map(({ id }, at) => new TaskHandle(id, accepted[at] ?? false, this.#handleSources));
+  }
+
+  /**
+   * Makes the envelope of a call without publishing it: for those who publish it themselves, or keep it for later.
+   * With a lineage the task counts as a child of another one.
+   */
+  async prepare(call: NamedCall, lineage?: Lineage): Promise<Envelope> {
+    const envelope = await buildEnvelope(this.#sources, call, lineage);
+    if (this.#middleware.length === 0) return envelope;
+    const passed = await intercept(this.#middleware, envelope);
+    if (passed === undefined) throw new ConfigError(`Cannot enqueue task "${envelope.name}": a middleware did not pass it on`);
+    if (passed.id !== envelope.id) {
+      throw new ConfigError(`Cannot enqueue task "${envelope.name}": a middleware changed its id from "${envelope.id}" to "${passed.id}"`);
+    }
+    return passed;
+  }
+
+  /** Publishes prepared envelopes. Answers one boolean each, in order: false when the id was known already. */
+  publish(envelopes: readonly Envelope[], options: WriteOptions = {}): Promise<readonly boolean[]> {
+    return this.#ledger.enqueue(envelopes, options);
+  }
+
+  /**
+   * A handle on a task that was enqueued before, here or elsewhere. Naming the task gives the result its type.
+   *
+   * @throws {ConfigError} when the id cannot be one.
+   */
+  handle<Result = unknown>(taskId: string, _task?: Task<unknown, Result>): TaskHandle<Result> {
+    return new TaskHandle(validateId(taskId, "a task's id"), false, this.#handleSources);
+  }
+
+  get #handleSources(): { readonly backend: ResultBackend; readonly encoders: EncoderRegistry } {
+    return { backend: this.backend, encoders: this.#encoders };
+  }
+}
+
+function writeOptions(options: WriteOptions | undefined): WriteOptions {
+  return options?.tx === undefined ? {} : { tx: options.tx };
+}

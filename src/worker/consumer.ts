@@ -1,0 +1,159 @@
+import { Wake } from "../async/wake.ts";
+import type { TaskLedger } from "../contracts/task-ledger.ts";
+import type { Delivery } from "../model/delivery.ts";
+import type { Clock } from "../time/clock.ts";
+import { sleep } from "../time/sleep.ts";
+import { HeldTask } from "./held-task.ts";
+import type { LeaseKeeper } from "./leases.ts";
+
+/** What consuming needs. */
+export interface ConsumerOptions {
+  /** Hands out tasks. */
+  readonly ledger: TaskLedger;
+  /** The queues to serve. */
+  readonly queues: readonly string[];
+  /** Who claims. */
+  readonly workerId: string;
+  /** How many handlers run at once at most. */
+  readonly concurrency: number;
+  /** How many tasks are held ready beyond those that run; `"auto"` holds some only while handlers are short. */
+  readonly prefetch: number | "auto";
+  /** How long a claim lasts without renewal. */
+  readonly leaseMs: number;
+  /** How long an aborted handler is waited for. */
+  readonly graceMs: number;
+  /** Keeps the leases of what is held. */
+  readonly leases: LeaseKeeper;
+  /** Measures durations and pauses. */
+  readonly clock: Clock;
+  /** Runs one task and writes its outcome; resolves when that is stored. Calls `onEnded` when the handler has ended. */
+  readonly run: (held: HeldTask, onEnded: () => void) => Promise<void>;
+  /** Hears of claims that failed; they are tried again. */
+  readonly onError: (error: unknown) => void;
+}
+
+const MAX_CLAIM = 1_000;
+const WAIT_MS = 30_000;
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 5_000;
+// Handlers at least this long gain nothing from tasks held ready: those are better off with an idle worker.
+const SHORT_HANDLER_MS = 50;
+
+/** Claims tasks for the free slots and a few more, and runs at most `concurrency` of them at once. */
+export class Consumer {
+  readonly #options: ConsumerOptions;
+  readonly #buffer: HeldTask[] = [];
+  readonly #running = new Set<HeldTask>();
+  readonly #settling = new Set<HeldTask>();
+  readonly #changed = new Wake();
+  #meanMs = SHORT_HANDLER_MS;
+  #paused = false;
+
+  /** Makes a consumer that holds nothing yet. */
+  constructor(options: ConsumerOptions) {
+    this.#options = options;
+  }
+
+  /** What runs now. */
+  get running(): ReadonlySet<HeldTask> {
+    return this.#running;
+  }
+
+  /** Claims and runs until the signal aborts; resolves when no claim is under way any more. Running tasks go on. */
+  async consume(signal: AbortSignal): Promise<void> {
+    const { queues, workerId: consumer, leaseMs } = this.#options;
+    let pauseMs = FIRST_PAUSE_MS;
+    while (!signal.aborted) {
+      const ticket = this.#changed.ticket();
+      const limit = this.#wanted();
+      try {
+        if (limit < 1) {
+          await this.#changed.after(ticket, { signal });
+          continue;
+        }
+        this.#accept(await this.#options.ledger.claim({ queues, consumer, limit, leaseMs, waitMs: WAIT_MS, signal }));
+        pauseMs = FIRST_PAUSE_MS;
+      } catch (error) {
+        if (signal.aborted) break;
+        this.#options.onError(error);
+        await this.#pause(pauseMs, signal);
+        pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+      }
+    }
+  }
+
+  /** Stops starting tasks. Answers those that were claimed and not started, still leased. */
+  takeBuffered(): readonly HeldTask[] {
+    this.#paused = true;
+    return this.#buffer.splice(0);
+  }
+
+  /** Waits until nothing runs and every outcome is written. */
+  async idle(): Promise<void> {
+    for (;;) {
+      const ticket = this.#changed.ticket();
+      if (this.#running.size === 0 && this.#settling.size === 0) return;
+      await this.#changed.after(ticket);
+    }
+  }
+
+  #accept(deliveries: readonly Delivery[]): void {
+    const { clock, graceMs, leases } = this.#options;
+    const tasks = deliveries.map((delivery) => new HeldTask(delivery, clock, graceMs));
+    leases.keep(tasks);
+    this.#buffer.push(...tasks);
+    this.#startNext();
+  }
+
+  #startNext(): void {
+    while (!this.#paused && this.#running.size < this.#options.concurrency) {
+      const held = this.#buffer.shift();
+      if (held === undefined) return;
+      this.#running.add(held);
+      void this.#run(held);
+    }
+  }
+
+  async #run(held: HeldTask): Promise<void> {
+    const startedMs = this.#options.clock.monotonic();
+    const onEnded = (): void => {
+      if (!this.#running.delete(held)) return;
+      this.#settling.add(held);
+      this.#meanMs += (this.#options.clock.monotonic() - startedMs - this.#meanMs) / 16;
+      this.#startNext();
+      this.#changed.notify();
+    };
+    try {
+      await this.#options.run(held, onEnded);
+    } catch (error) {
+      this.#options.onError(error);
+    } finally {
+      onEnded();
+      this.#options.leases.drop(held);
+      this.#settling.delete(held);
+      this.#changed.notify();
+    }
+  }
+
+  #wanted(): number {
+    const { concurrency } = this.#options;
+    // Outcomes that wait to be written are work too: a store that is away must not let them pile up.
+    if (this.#settling.size > 4 * concurrency + 100) return 0;
+    const free = concurrency - this.#running.size - this.#buffer.length;
+    return Math.min(MAX_CLAIM, free + this.#ahead());
+  }
+
+  #ahead(): number {
+    const { prefetch, concurrency } = this.#options;
+    if (prefetch !== "auto") return prefetch;
+    return this.#meanMs >= SHORT_HANDLER_MS ? 0 : Math.ceil(concurrency * (1 - this.#meanMs / SHORT_HANDLER_MS));
+  }
+
+  async #pause(ms: number, signal: AbortSignal): Promise<void> {
+    try {
+      await sleep(ms, { clock: this.#options.clock, signal });
+    } catch {
+      // Aborted: the loop sees it.
+    }
+  }
+}

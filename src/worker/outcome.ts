@@ -1,0 +1,77 @@
+import type { Completion } from "../contracts/task-ledger.ts";
+import type { Delivery } from "../model/delivery.ts";
+import { DEAD_LETTER_REASONS } from "../model/delivery.ts";
+import type { TaskFailure } from "../model/task-failure.ts";
+import { toFailure } from "../model/task-failure.ts";
+import { RESULT_ENCODER_META } from "../model/task-status.ts";
+import { RejectSignal, RetrySignal } from "../tasks/signals.ts";
+import type { RetryPolicy } from "../time/backoff.ts";
+import { retryDelayMs } from "../time/backoff.ts";
+import type { Random } from "../time/random.ts";
+import type { Ending } from "./ending.ts";
+
+/** What {@link decide} needs besides the attempt. */
+export interface OutcomeOptions {
+  /** The worker's retry policy, for tasks that have none. */
+  readonly retry: RetryPolicy;
+  /** Draws the jitter. */
+  readonly random: Random;
+}
+
+/** An ending that leaves something to decide. */
+export type SettledEnding = Exclude<Ending, { readonly kind: "lost" }>;
+
+/** Decides what follows from an attempt's end: the settlement, the status, and the tasks linked to it. Pure. */
+export function decide(delivery: Delivery, ending: SettledEnding, options: OutcomeOptions): Completion {
+  const { envelope } = delivery;
+  switch (ending.kind) {
+    case "returned":
+      return {
+        delivery,
+        settlement: { kind: "ack" },
+        status: {
+          state: "succeeded",
+          ...(envelope.ignoreResult === true
+            ? {}
+            : { payload: ending.payload, meta: { ...envelope.meta, [RESULT_ENCODER_META]: ending.encoderId } }),
+        },
+        ...followUps(envelope.onSuccess),
+      };
+    case "threw":
+      return afterThrow(delivery, ending.thrown, options);
+    case "refused":
+      return giveUp(delivery, ending.reason, toFailure(ending.error));
+    case "cancelled":
+      return { delivery, settlement: { kind: "ack" }, status: { state: "cancelled", error: toFailure(ending.error) } };
+    case "put-back":
+      return { delivery, settlement: { kind: "nack", delayMs: ending.delayMs }, status: { state: "queued" } };
+  }
+}
+
+function afterThrow(delivery: Delivery, thrown: unknown, options: OutcomeOptions): Completion {
+  if (thrown instanceof RejectSignal) {
+    const reason = thrown.reason ?? DEAD_LETTER_REASONS.rejected;
+    return giveUp(delivery, reason, { name: "Rejected", message: reason });
+  }
+  const { envelope } = delivery;
+  const asked = thrown instanceof RetrySignal ? thrown : undefined;
+  const error = asked === undefined
+    ? toFailure(thrown)
+    : { name: "Retry", message: asked.reason ?? "the handler asked for another attempt" };
+  if (envelope.attempt > envelope.maxRetries) return giveUp(delivery, DEAD_LETTER_REASONS.exhausted, error);
+  const delayMs = asked?.delayMs ?? retryDelayMs(envelope.retryPolicy ?? options.retry, envelope.attempt, options.random);
+  return { delivery, settlement: { kind: "retry", delayMs }, status: { state: "retrying", error } };
+}
+
+function giveUp(delivery: Delivery, reason: string, error: TaskFailure): Completion {
+  return {
+    delivery,
+    settlement: { kind: "deadLetter", reason, error },
+    status: { state: "failed", error },
+    ...followUps(delivery.envelope.onFailure),
+  };
+}
+
+function followUps(links: Completion["followUps"]): Pick<Completion, "followUps"> {
+  return links === undefined || links.length === 0 ? {} : { followUps: links };
+}

@@ -1,0 +1,242 @@
+import { EventSource } from "../async/event-source.ts";
+import type { ServiceState } from "../async/service.ts";
+import { Service } from "../async/service.ts";
+import { Ticker } from "../async/ticker.ts";
+import type { Logger } from "../contracts/logger.ts";
+import { consoleLogger } from "../contracts/logger.ts";
+import type { TaskLedger } from "../contracts/task-ledger.ts";
+import { encodersFor } from "../tasks/encoders.ts";
+import { ClosedError } from "../errors.ts";
+import { ledgerFor } from "../ledger/ledger-for.ts";
+import { Stem } from "../producer/stem.ts";
+import { TaskRegistry } from "../tasks/registry.ts";
+import type { Clock } from "../time/clock.ts";
+import { systemClock } from "../time/clock.ts";
+import { systemRandom } from "../time/random.ts";
+import { Consumer } from "./consumer.ts";
+import type { Ending } from "./ending.ts";
+import type { WorkerEvent, WorkerListener } from "./events.ts";
+import { endedEvent } from "./events.ts";
+import type { ExecutorOptions } from "./executor.ts";
+import { runTask } from "./executor.ts";
+import type { HeldTask } from "./held-task.ts";
+import { LeaseKeeper } from "./leases.ts";
+import { decide } from "./outcome.ts";
+import { Settler } from "./settler.ts";
+import type { ShutdownOptions, WorkerOptions, WorkerSettings } from "./worker-options.ts";
+import { shutdownLimitMs, workerSettings } from "./worker-options.ts";
+
+/**
+ * Runs tasks: claims them, keeps their leases, runs their handlers with a real cap on concurrency, and stores what became of them.
+ *
+ * @example
+ * ```ts
+ * import { InMemoryBroker, InMemoryResultBackend, Stem, task, Worker } from "@stem/stem";
+ *
+ * const registry = [task({ name: "greet", run: (_ctx, args: { who: string }) => `Hello, ${args.who}` })];
+ * const broker = new InMemoryBroker();
+ * const backend = new InMemoryResultBackend();
+ * const worker = new Worker({ broker, backend, registry });
+ * await worker.start();
+ * const handle = await new Stem({ broker, backend, registry }).enqueue("greet", { args: { who: "world" } });
+ * console.log(await handle.result()); // Hello, world
+ * await worker.shutdown();
+ * ```
+ */
+export class Worker {
+  /** The worker's id, unique per process unless it was given. */
+  readonly id: string;
+  /** The tasks it can run. */
+  readonly registry: TaskRegistry;
+  readonly #options: WorkerOptions;
+  readonly #settings: WorkerSettings;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #ledger: TaskLedger;
+  readonly #events: EventSource<WorkerEvent>;
+  readonly #leases: LeaseKeeper;
+  readonly #settler: Settler;
+  readonly #consumer: Consumer;
+  readonly #executor: ExecutorOptions;
+  readonly #heartbeat: Ticker;
+  readonly #service: Service;
+  readonly #claiming = new AbortController();
+  readonly #forced = new AbortController();
+  #claimLoop: Promise<void> = Promise.resolve();
+  #startedAt = 0;
+  #processed = 0;
+  #shutdown: ShutdownOptions = {};
+
+  /**
+   * Makes a worker; it claims nothing before `start`.
+   *
+   * @throws {ConfigError} that names the option, its value and what was expected.
+   */
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    this.#settings = workerSettings(options);
+    this.id = this.#settings.id;
+    this.#clock = options.clock ?? systemClock;
+    this.#logger = options.logger ?? consoleLogger;
+    this.registry = options.registry instanceof TaskRegistry ? options.registry : new TaskRegistry(options.registry);
+    this.#ledger = ledgerFor(options.broker, options.backend);
+    this.#events = new EventSource({ onError: (error) => this.#logger.error("A worker's listener threw", { error, workerId: this.id }) });
+    this.#leases = new LeaseKeeper({ broker: options.broker, clock: this.#clock, onError: (error) => this.#report("renew leases", error) });
+    this.#settler = new Settler({ ledger: this.#ledger, clock: this.#clock, onError: (error) => this.#report("store outcomes", error) });
+    this.#executor = {
+      workerId: this.id,
+      stem: new Stem({ ...options, registry: this.registry }),
+      backend: options.backend,
+      registry: this.registry,
+      encoders: encodersFor(this.registry, options),
+      middleware: options.middleware ?? [],
+      maxDeliveries: this.#settings.maxDeliveries,
+    };
+    this.#consumer = new Consumer({
+      ...this.#settings,
+      ledger: this.#ledger,
+      workerId: this.id,
+      leases: this.#leases,
+      clock: this.#clock,
+      run: (held, onEnded) => this.#run(held, onEnded),
+      onError: (error) => this.#report("claim tasks", error),
+    });
+    this.#heartbeat = new Ticker({
+      name: "heartbeat",
+      intervalMs: this.#settings.heartbeatMs,
+      clock: this.#clock,
+      run: () => this.#beat(),
+      onError: (error) => this.#report("send a heartbeat", error),
+    });
+    this.#service = new Service({ name: `worker "${this.id}"`, start: () => this.#start(), stop: () => this.#stop() });
+  }
+
+  /** Where the worker stands between `idle` and `stopped`. */
+  get state(): ServiceState {
+    return this.#service.state;
+  }
+
+  /** Begins to claim tasks. Calling it again does nothing; after `shutdown` it rejects with `ClosedError`. */
+  start(): Promise<void> {
+    return this.#service.start();
+  }
+
+  /**
+   * Stops claiming, lets running tasks end as the mode says, and stores what became of them. Tasks that were claimed and not started go
+   * back to their queue. Calling it again waits for the same end; a stricter mode then takes over.
+   */
+  async shutdown(options: ShutdownOptions = {}): Promise<void> {
+    shutdownLimitMs(options);
+    this.#shutdown = { ...this.#shutdown, ...options };
+    if (this.#service.state === "stopping") this.#press();
+    await this.#service.stop();
+  }
+
+  /** The same as a warm {@link Worker.shutdown}, for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.shutdown();
+  }
+
+  /** Hears of everything that happens in this worker, until the returned function is called. */
+  subscribe(listener: WorkerListener): () => void {
+    return this.#events.subscribe(listener);
+  }
+
+  /** Resolves when the worker has stopped, whoever stopped it. */
+  get whenStopped(): Promise<void> {
+    return this.#service.whenStopped;
+  }
+
+  #start(): void {
+    this.#startedAt = this.#clock.now();
+    this.#heartbeat.start();
+    this.#claimLoop = this.#consumer.consume(this.#claiming.signal);
+    this.#events.emit({ type: "started" });
+  }
+
+  async #stop(): Promise<void> {
+    this.#events.emit({ type: "stopping" });
+    this.#claiming.abort(this.#closing());
+    await this.#claimLoop;
+    await Promise.all(this.#consumer.takeBuffered().map((held) => this.#conclude(held, { kind: "put-back", delayMs: 0 }, 0)));
+    this.#press();
+    await this.#consumer.idle();
+    await this.#settler.flush();
+    await this.#leases.stop();
+    await this.#heartbeat.stop();
+    await this.#sayGoodbye();
+    this.#events.emit({ type: "stopped" });
+    this.#events.close();
+  }
+
+  /** Makes running tasks end as the mode of the shutdown says. */
+  #press(): void {
+    const { mode = "warm" } = this.#shutdown;
+    if (mode === "warm") return this.#turnHardInTime();
+    for (const held of this.#consumer.running) {
+      held.abort(this.#closing());
+      if (mode === "hard") held.abandon();
+    }
+    if (mode === "hard") this.#forced.abort(this.#closing());
+  }
+
+  #turnHardInTime(): void {
+    const limitMs = shutdownLimitMs(this.#shutdown);
+    if (limitMs === undefined) return;
+    const cancel = this.#clock.timer(limitMs, () => {
+      this.#shutdown = { mode: "hard" };
+      this.#press();
+    });
+    void this.#consumer.idle().then(cancel);
+  }
+
+  async #run(held: HeldTask, onEnded: () => void): Promise<void> {
+    const begunMs = this.#clock.monotonic();
+    this.#events.emit({ type: "task-started", delivery: held.delivery });
+    const ending = await runTask(held, this.#executor);
+    onEnded();
+    await this.#conclude(held, ending, this.#clock.monotonic() - begunMs);
+  }
+
+  async #conclude(held: HeldTask, ending: Ending, durationMs: number): Promise<void> {
+    const { delivery } = held;
+    if (ending.kind === "lost") return this.#events.emit({ type: "task-lost", delivery });
+    const completion = decide(delivery, ending, { retry: this.#settings.retry, random: this.#options.random ?? systemRandom });
+    const outcome = await this.#settler.settle(completion, [this.#forced.signal, held.lost]);
+    this.#leases.drop(held);
+    this.#processed += 1;
+    if (outcome?.settled !== true) this.#events.emit({ type: "task-lost", delivery });
+    else this.#events.emit(endedEvent(completion, outcome, durationMs));
+  }
+
+  async #beat(): Promise<void> {
+    const { queues, concurrency, heartbeatMs } = this.#settings;
+    await this.#options.backend.setHeartbeat({
+      workerId: this.id,
+      queues,
+      concurrency,
+      running: [...this.#consumer.running].map((held) => held.delivery.envelope.id),
+      processed: this.#processed,
+      startedAt: this.#startedAt,
+      meta: this.#options.meta ?? {},
+    }, heartbeatMs * 3);
+  }
+
+  async #sayGoodbye(): Promise<void> {
+    try {
+      await this.#options.backend.removeHeartbeat(this.id);
+    } catch (error) {
+      // The heartbeat runs out by itself.
+      this.#report("take back the heartbeat", error);
+    }
+  }
+
+  #closing(): ClosedError {
+    return new ClosedError(`Cannot go on with tasks in worker "${this.id}": it is shutting down`);
+  }
+
+  #report(operation: string, error: unknown): void {
+    this.#logger.warn(`Worker could not ${operation}`, { error, workerId: this.id });
+    this.#events.emit({ type: "error", operation, error });
+  }
+}
