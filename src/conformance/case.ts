@@ -32,6 +32,8 @@ export interface CaseContext {
   readonly ledger: TaskLedger;
   /** The clock that all connections of this case live by; throws in a case that did not ask for a manual one. */
   readonly clock: ManualClock;
+  /** Whether this case moves time by hand. */
+  readonly isManual: boolean;
   /** Runs work in a transaction of the caller's own on the same database; absent where the harness has none. */
   readonly transaction: RunInTransaction | undefined;
   /** Opens another connection to the same namespace. */

@@ -1,5 +1,10 @@
+import { brokerAdminCases } from "./broker-admin.ts";
 import { brokerClaimCases } from "./broker-claim.ts";
+import { brokerConsumeCases } from "./broker-consume.ts";
+import { brokerDeadLetterCases } from "./broker-dead-letters.ts";
+import { brokerInputCases } from "./broker-input.ts";
 import { brokerPublishCases } from "./broker-publish.ts";
+import { brokerSettleCases } from "./broker-settle.ts";
 import { brokerWaitingCases } from "./broker-waiting.ts";
 import type { ConformanceCase } from "./case.ts";
 
@@ -8,4 +13,9 @@ export const CONFORMANCE_CASES: readonly ConformanceCase[] = Object.freeze([
   ...brokerPublishCases,
   ...brokerClaimCases,
   ...brokerWaitingCases,
+  ...brokerSettleCases,
+  ...brokerConsumeCases,
+  ...brokerAdminCases,
+  ...brokerDeadLetterCases,
+  ...brokerInputCases,
 ]);

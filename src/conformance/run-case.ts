@@ -43,7 +43,8 @@ interface ContextParts {
 async function makeContext({ harness, conformanceCase, open }: ContextParts): Promise<CaseContext> {
   const namespace = `conformance-${uuidV7()}`;
   const manual = new ManualClock();
-  const time: { readonly clock?: Clock } = conformanceCase.clock === "manual" ? { clock: manual } : {};
+  const isManual = conformanceCase.clock === "manual";
+  const time: { readonly clock?: Clock } = isManual ? { clock: manual } : {};
   const connect = async (into: string): Promise<Adapter> => {
     const adapter = await withDeadline(harness.connect({ namespace: into, ...time }), signalLimitMs, { message: "Cannot connect in time" });
     open.add(adapter);
@@ -64,8 +65,9 @@ async function makeContext({ harness, conformanceCase, open }: ContextParts): Pr
       return ledger;
     },
     get clock(): ManualClock {
-      return conformanceCase.clock === "manual" ? manual : fail("This case lives in the store's own time and cannot move it");
+      return isManual ? manual : fail("This case lives in the store's own time and cannot move it");
     },
+    isManual,
     transaction: harness.transaction,
     second: () => connect(namespace),
     other: () => other ??= connect(`${namespace}-other`),

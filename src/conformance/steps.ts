@@ -1,8 +1,9 @@
 import type { Broker, ClaimOptions, QueueCounts } from "../contracts/broker.ts";
 import type { Delivery } from "../model/delivery.ts";
 import { DEFAULT_QUEUE } from "../model/envelope.ts";
-import { equal, only } from "./assert.ts";
+import { equal, ok, only } from "./assert.ts";
 import type { CaseContext } from "./case.ts";
+import type { RunInTransaction } from "./harness.ts";
 
 /** Claims up to 1,000 from the default queue as `"claimer"`, unless told otherwise. */
 export function claim(broker: Pick<Broker, "claim">, options: Partial<ClaimOptions> = {}): Promise<readonly Delivery[]> {
@@ -63,4 +64,35 @@ export async function readNext<T>(context: CaseContext, iterator: AsyncIterator<
 export async function expectEnd<T>(context: CaseContext, iterator: AsyncIterator<T>): Promise<void> {
   const next = await context.within(iterator.next());
   equal(next.done === true ? "ended" : next.value, "ended", "the iteration");
+}
+
+/** Runs work in a transaction that is then rolled back. */
+export async function rollBack(run: RunInTransaction, work: (tx: object) => Promise<void>): Promise<void> {
+  const reason = new Error("The case rolls back");
+  const caught = await refusalOf(() =>
+    run(async (tx) => {
+      await work(tx);
+      throw reason;
+    })
+  );
+  ok(caught === reason, `Expected the transaction to reject with the reason of the rollback, got ${String(caught)}`);
+}
+
+/** Gives what the call threw; `undefined` when it answered. */
+export async function refusalOf(call: () => Promise<unknown>): Promise<unknown> {
+  try {
+    await call();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+/** Writes into every list and object inside a value, as a careless caller would. */
+export function scribble(value: unknown): void {
+  if (typeof value !== "object" || value === null) return;
+  for (const inner of Object.values(value)) scribble(inner);
+  if (Object.isFrozen(value)) return;
+  if (Array.isArray(value)) value.push("scribbled");
+  else Object.assign(value, { scribbled: true });
 }
