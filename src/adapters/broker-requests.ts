@@ -1,0 +1,169 @@
+import { ConfigError } from "../errors.ts";
+import type { ClaimOptions, DeadLetterFilter, ReplayOptions } from "../contracts/broker.ts";
+import type { Delivery, SettleRequest } from "../model/delivery.ts";
+import type { Envelope } from "../model/envelope.ts";
+import { DEFAULT_LEASE_MS, validateEnvelope } from "../model/envelope.ts";
+import { show, validateId } from "../model/id.ts";
+import { toText } from "../model/json-text.ts";
+import { validateInteger } from "../model/numbers.ts";
+import { storableText, validateDistinctIds, validateList, validateMs } from "./validation.ts";
+
+/** An envelope on its way into a store. */
+export interface PublishItem {
+  /** A shallow copy: its numbers and strings stay as they were when `publish` was called. Objects inside may not: read those from `text`. */
+  readonly envelope: Envelope;
+  /** The whole envelope as JSON text. */
+  readonly text: string;
+}
+
+/** A claim whose options were checked and filled in. */
+export interface ClaimRequest {
+  /** At least one, none twice. */
+  readonly queues: readonly string[];
+  /** How many deliveries at most. */
+  readonly limit: number;
+  /** Who claims. */
+  readonly consumer: string;
+  /** How long each delivery is held when its envelope does not say. */
+  readonly leaseMs: number;
+  /** How long to wait when nothing is claimable. */
+  readonly waitMs: number;
+  /** Ends the wait. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Names one delivery to the store. */
+export interface DeliveryRef {
+  /** The task. */
+  readonly id: string;
+  /** Its queue. */
+  readonly queue: string;
+  /** Its attempt. */
+  readonly attempt: number;
+  /** The token of the claim. */
+  readonly token: number;
+}
+
+/** A decision about a delivery, flat and checked. */
+export interface SettleItem extends DeliveryRef {
+  /** What becomes of it. */
+  readonly kind: "ack" | "retry" | "nack" | "deadLetter";
+  /** How long `retry` and `nack` hide it from the store's now; 0 otherwise. */
+  readonly delayMs: number;
+  /** Why it is given up on; with `deadLetter` only. */
+  readonly reason: string | undefined;
+  /** The error behind it as JSON text. */
+  readonly error: string | undefined;
+}
+
+/** A lease to hold on to. */
+export interface ExtendItem extends DeliveryRef {
+  /** For how long from the store's now. */
+  readonly leaseMs: number;
+}
+
+/** A replay whose options were checked and filled in. */
+export interface ReplayRequest {
+  /** Which. */
+  readonly filter: DeadLetterFilter;
+  /** How many at most, oldest first. */
+  readonly limit: number;
+  /** How long they stay hidden from the store's now. */
+  readonly delayMs: number;
+  /** Only tell which. */
+  readonly dryRun: boolean;
+}
+
+/**
+ * Checks envelopes and turns them into text, before anything is written.
+ *
+ * @throws {ConfigError} that names the first field that cannot be used.
+ * @throws {PayloadError} when an envelope has no JSON text, or more than `maxLength` characters of it.
+ */
+export function toPublishItems(envelopes: readonly Envelope[], maxLength: number): readonly PublishItem[] {
+  return validateList(envelopes, "the envelopes to publish").map((envelope) => toPublishItem(envelope, maxLength));
+}
+
+/** Checks one envelope and turns it into text; see {@link toPublishItems}. */
+export function toPublishItem(envelope: Envelope, maxLength: number): PublishItem {
+  validateEnvelope(envelope);
+  // Values without JSON text inside the envelope throw here; the envelope itself is an object and always has one.
+  const text = toText(envelope, `task ${show(envelope.name)} with id ${show(envelope.id)}`, maxLength) ?? "";
+  return { envelope: { ...envelope }, text };
+}
+
+/** Checks and fills in the options of a claim. */
+export function toClaimRequest(options: ClaimOptions): ClaimRequest {
+  return {
+    queues: validateDistinctIds(options.queues, "the queues to claim from"),
+    limit: validateInteger(options.limit, "the limit of a claim", { min: 1, max: 1_000 }),
+    consumer: validateId(options.consumer, "the name of a consumer"),
+    leaseMs: validateMs(options.leaseMs ?? DEFAULT_LEASE_MS, "leaseMs", { min: 1 }),
+    waitMs: validateMs(options.waitMs ?? 0, "waitMs"),
+    signal: options.signal,
+  };
+}
+
+/** Names a delivery, after a look at what matters of it. */
+export function toDeliveryRef(delivery: Delivery): DeliveryRef {
+  return {
+    id: validateId(delivery.envelope.id, "a delivery's task id"),
+    queue: validateId(delivery.envelope.queue, "a delivery's queue"),
+    attempt: validateInteger(delivery.envelope.attempt, "a delivery's attempt", { min: 1 }),
+    token: validateInteger(delivery.token, "a delivery's token"),
+  };
+}
+
+/** Checks decisions and makes them flat. */
+export function toSettleItems(requests: readonly SettleRequest[]): readonly SettleItem[] {
+  return validateList(requests, "the deliveries to settle").map(toSettleItem);
+}
+
+/** Checks one decision and makes it flat. */
+export function toSettleItem({ delivery, settlement }: SettleRequest): SettleItem {
+  const item = { ...toDeliveryRef(delivery), kind: settlement.kind, delayMs: 0, reason: undefined, error: undefined };
+  switch (settlement.kind) {
+    case "ack":
+      return item;
+    case "retry":
+    case "nack":
+      return { ...item, delayMs: validateMs(settlement.delayMs ?? 0, "delayMs") };
+    case "deadLetter": {
+      const reason = storableText(settlement.reason, "the reason of a dead letter");
+      return { ...item, reason, error: toText(settlement.error, `the error of task ${show(item.id)}`) };
+    }
+    default:
+      throw new ConfigError(`Cannot settle a delivery: ${show(item.kind)} is none of "ack", "retry", "nack" and "deadLetter"`);
+  }
+}
+
+/** Checks deliveries whose lease is to be extended. */
+export function toExtendItems(deliveries: readonly Delivery[], leaseMs: number): readonly ExtendItem[] {
+  validateMs(leaseMs, "leaseMs", { min: 1 });
+  return validateList(deliveries, "the deliveries to extend").map((delivery) => ({ ...toDeliveryRef(delivery), leaseMs }));
+}
+
+/** Checks which dead letters are meant. No id comes twice; an empty list of ids means none. */
+export function toDeadLetterFilter(filter: DeadLetterFilter = {}): DeadLetterFilter {
+  const { ids, queue, since } = filter;
+  return {
+    ...(ids === undefined
+      ? {}
+      : { ids: [...new Set(validateList(ids, "the ids of dead letters"))].map((id) => validateId(id, "a task's id")) }),
+    ...(queue === undefined ? {} : { queue: validateId(queue, "a queue's name") }),
+    ...(since === undefined ? {} : { since: validateInteger(since, "since") }),
+  };
+}
+
+/** Checks and fills in the options of a replay. */
+export function toReplayRequest(options: ReplayOptions = {}): ReplayRequest {
+  const filter = toDeadLetterFilter(options);
+  // An empty list of ids replays none: any limit will do for it.
+  const limit = options.limit ?? (filter.ids === undefined || filter.ids.length === 0 ? 100 : filter.ids.length);
+  return {
+    filter,
+    limit: validateInteger(limit, "the limit of a replay", { min: 1, max: 1_000 }),
+    delayMs: validateMs(options.delayMs ?? 0, "delayMs"),
+    dryRun: options.dryRun ?? false,
+  };
+}
