@@ -100,10 +100,10 @@ export class StemApp {
     return handle;
   }
 
-  /** Shuts the worker down, warm by default, then closes the stores. Calling it again waits for the same end. */
-  close(options: ShutdownOptions = {}): Promise<void> {
+  /** Shuts the worker down, warm by default, then closes the stores. Calling it again waits for the same end; a stricter mode takes over. */
+  async close(options: ShutdownOptions = {}): Promise<void> {
     this.#closing ??= this.#close(options);
-    return this.#closing;
+    await Promise.all([this.worker.shutdown(options), this.#closing]);
   }
 
   /** The same as {@link StemApp.close}, for `await using`. */

@@ -1,6 +1,7 @@
 import type { Broker } from "../contracts/broker.ts";
 import type { ResultBackend } from "../contracts/result-backend.ts";
 import type { WriteOptions } from "../contracts/store.ts";
+import type { TaskSystem } from "../contracts/system.ts";
 import type { TaskLedger } from "../contracts/task-ledger.ts";
 import type { EncoderRegistry, EncoderRegistryOptions } from "../encoding/registry.ts";
 import { ConfigError } from "../errors.ts";
@@ -22,11 +23,7 @@ import { router } from "./routing.ts";
 import { TaskHandle } from "./task-handle.ts";
 
 /** What a producer is made of. */
-export interface StemOptions extends EncoderRegistryOptions {
-  /** Carries the tasks. */
-  readonly broker: Broker;
-  /** Keeps their statuses. */
-  readonly backend: ResultBackend;
+export interface StemOptions extends TaskSystem, EncoderRegistryOptions {
   /** The tasks whose defaults, schemas and encoders apply here; tasks of other processes are enqueued by name. @default none */
   readonly registry?: TaskRegistry | readonly AnyTask[];
   /** Queues by task name, for tasks that name none. @default none */

@@ -1,6 +1,5 @@
-import type { Broker } from "../contracts/broker.ts";
 import type { Logger } from "../contracts/logger.ts";
-import type { ResultBackend } from "../contracts/result-backend.ts";
+import type { TaskSystem } from "../contracts/system.ts";
 import type { EncoderRegistryOptions } from "../encoding/registry.ts";
 import { ConfigError } from "../errors.ts";
 import { DEFAULT_LEASE_MS, DEFAULT_QUEUE } from "../model/envelope.ts";
@@ -46,11 +45,7 @@ export interface WorkerTuning {
 }
 
 /** What a worker is made of. */
-export interface WorkerOptions extends WorkerTuning, EncoderRegistryOptions {
-  /** Hands out tasks. */
-  readonly broker: Broker;
-  /** Keeps their statuses. */
-  readonly backend: ResultBackend;
+export interface WorkerOptions extends TaskSystem, WorkerTuning, EncoderRegistryOptions {
   /** The tasks it can run. */
   readonly registry: TaskRegistry | readonly AnyTask[];
   /** Queues for tasks that handlers enqueue. @default none */

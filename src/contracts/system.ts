@@ -1,0 +1,43 @@
+import type { Broker } from "./broker.ts";
+import type { ResultBackend } from "./result-backend.ts";
+
+/**
+ * A broker and a result backend with producers and workers on them: what a caller can rely on, whatever the adapter.
+ *
+ * Running
+ * - **Y1** A task that was enqueued on one connection is run by a worker on another, and its result is read on a third.
+ * - **Y2** A worker never runs more handlers at once than its concurrency, and serves all its queues.
+ * - **Y3** A failed attempt is tried again as the retry policy says, with status `retrying` and the error in between, and succeeds when it succeeds.
+ * - **Y4** After the last permitted attempt a task is `failed`, in the dead letters as `retries-exhausted`, and `result()` throws
+ *   `TaskFailedError` with the cause.
+ * - **Y5** What cannot be run ends with its own reason and a failed status, and the worker goes on: an unregistered task, arguments that cannot
+ *   be decoded or do not fit the schema, a result that cannot be encoded or stored, a handler that throws a non-Error or rejects.
+ * - **Y6** An expired task is not run: it ends as `cancelled`.
+ * - **Y7** The soft time limit aborts `ctx.softLimit`; the time limit aborts `ctx.signal`, fails the attempt, and frees the slot although the handler never ends.
+ *
+ * Leases
+ * - **Y8** A handler that runs longer than its lease is run once: the lease is renewed.
+ * - **Y9** When the lease is lost, `ctx.signal` aborts with `ConflictError`, the late outcome changes nothing, and the new holder's counts.
+ * - **Y10** A task that was handed out too often is given up as `poison`, with a failed status.
+ *
+ * Handlers
+ * - **Y11** Progress is stored, and seen by watchers on other connections.
+ * - **Y12** Linked tasks are published together with success or final failure; children inherit the lineage and trace headers, and nothing else.
+ * - **Y13** A warm shutdown lets handlers end; a soft one aborts them and puts back what does not end in time; a hard one puts back at once.
+ *   What was claimed and not started goes back; no attempt is burned, nothing is lost.
+ * - **Y14** Encoders apply to arguments and results on every path, per task where it says so; an unknown encoder id is a `PayloadError`, never a default.
+ *
+ * Calls
+ * - **Y15** Options of a call win over those of its task: delay, eta, priority, queue, id, retries, limits, `ignoreResult`, result TTL, headers, meta.
+ * - **Y16** Middleware wraps every enqueue and every run; events tell what happened after it was stored.
+ * - **Y17** A group's members report their ends, however they end.
+ * - **Y18** A call that cannot be carried out throws its typed error before anything is written.
+ * - **Y19** `enqueue` with `tx` starts when the transaction commits, and leaves nothing when it rolls back.
+ * - **Y20** Starting and stopping a worker in any order, any number of times, ends in one clean stop.
+ */
+export interface TaskSystem {
+  /** Carries the tasks. */
+  readonly broker: Broker;
+  /** Keeps their statuses. */
+  readonly backend: ResultBackend;
+}
