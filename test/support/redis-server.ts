@@ -22,8 +22,9 @@ export const redisInstallHint = "install Redis or Valkey (Debian/Ubuntu: `apt-ge
 
 const startDeadlineMs = 15_000;
 
-/** Finds the program; `undefined` when this machine has none. */
+/** Finds the program; `undefined` when this machine has none, or `STEM_TEST_SERVERS=none` hides it. */
 export function findRedis(): string | undefined {
+  if (process.env["STEM_TEST_SERVERS"] === "none") return undefined;
   const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/bin", "/usr/sbin", "/usr/local/bin", "/opt/homebrew/bin"];
   return folders.flatMap((folder) => [join(folder, "redis-server"), join(folder, "valkey-server")]).find((program) => existsSync(program));
 }
