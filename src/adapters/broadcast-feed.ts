@@ -2,7 +2,7 @@ import { EventSource } from "../async/event-source.ts";
 import type { Broadcast } from "../contracts/broker.ts";
 import { fromText } from "../model/json-text.ts";
 
-/** One subscription to a channel: keeps in order what was heard until it is read. Ends at its signal, at `close`, or with the loop over it. */
+/** One subscription to a channel: keeps in order what was heard until it is read. Ends at its signal, at `close`, or with its loop. */
 export class BroadcastFeed implements AsyncIterableIterator<Broadcast> {
   readonly #channel: string;
   readonly #source = new EventSource<Broadcast>();

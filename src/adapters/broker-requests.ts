@@ -10,7 +10,7 @@ import { storableText, validateDistinctIds, validateList, validateMs } from "./v
 
 /** An envelope on its way into a store. */
 export interface PublishItem {
-  /** A shallow copy: its numbers and strings stay as they were when `publish` was called. Objects inside may not: read those from `text`. */
+  /** A shallow copy: its own numbers and strings stay as they were when `publish` was called. Read objects from `text`. */
   readonly envelope: Envelope;
   /** The whole envelope as JSON text. */
   readonly text: string;

@@ -1,0 +1,148 @@
+import { ConfigError } from "../errors.ts";
+import type { CancelOutcome, Completion } from "../contracts/task-ledger.ts";
+import type { Delivery, Settlement } from "../model/delivery.ts";
+import { DEAD_LETTER_REASONS } from "../model/delivery.ts";
+import type { Envelope } from "../model/envelope.ts";
+import { show } from "../model/id.ts";
+import type { TaskFailure } from "../model/task-failure.ts";
+import type { TaskState } from "../model/task-state.ts";
+import { isTerminal } from "../model/task-state.ts";
+import type { TaskStatus } from "../model/task-status.ts";
+import { RESULT_ENCODER_META } from "../model/task-status.ts";
+import type { PublishItem, SettleItem } from "./broker-requests.ts";
+import { toPublishItem, toSettleItem } from "./broker-requests.ts";
+import type { ReportWrite, StatusLimits, StatusWrite } from "./result-requests.ts";
+import { toReportWrite, toStatusWrite } from "./result-requests.ts";
+import { validateList } from "./validation.ts";
+
+/** What a ledger holds its texts to. */
+export interface LedgerLimits {
+  /** The most characters of JSON text that one envelope may have. */
+  readonly maxEnvelopeLength: number;
+  /** What statuses are held to. */
+  readonly status: StatusLimits;
+}
+
+/** An envelope on its way into a ledger, with its status `queued`. */
+export interface EnqueueItem extends PublishItem {
+  /** What to record when it is accepted. */
+  readonly status: StatusWrite;
+}
+
+/** A completion on its way into a ledger, checked and as text. */
+export interface FinishItem {
+  /** What becomes of the envelope. */
+  readonly settle: SettleItem;
+  /** What to record, see `finishVerdict`; absent leaves what is on record, and carries out the rest. Its attempt is given. */
+  readonly status: StatusWrite | undefined;
+  /** What to publish when the status was not refused. Those whose ids are known are left out. */
+  readonly followUps: readonly EnqueueItem[];
+  /** What to tell the group when the status was not refused; absent when it has none, or the task has not ended. */
+  readonly report: ReportWrite | undefined;
+  /** The group, which is told the state on record when the status was refused and has ended. */
+  readonly groupId: string | undefined;
+}
+
+/** Checks an envelope and prepares its status. */
+export function toEnqueueItem(envelope: Envelope, limits: LedgerLimits): EnqueueItem {
+  const item = toPublishItem(envelope, limits.maxEnvelopeLength);
+  return { ...item, status: queuedStatus(envelope, limits.status) };
+}
+
+/** The status of an envelope that waits. */
+export function queuedStatus(envelope: Envelope, limits: StatusLimits): StatusWrite {
+  const { id, name, queue, attempt, meta, groupId } = envelope;
+  return toStatusWrite({ id, state: "queued", name, queue, attempt, meta, ...(groupId === undefined ? {} : { groupId }) }, limits);
+}
+
+/** Checks a completion, and that its parts go together. */
+export function toFinishItem(completion: Completion, limits: LedgerLimits): FinishItem {
+  const { delivery, settlement, status, followUps = [] } = completion;
+  const { envelope, consumer } = delivery;
+  const { state, payload, error, meta, ttlMs = envelope.resultTtlMs } = status;
+  requireMatch(settlement.kind, state, envelope.id);
+  const { id, name, queue, attempt, groupId } = envelope;
+  const group = groupId === undefined ? {} : { groupId };
+  const fields = {
+    ...(payload === undefined ? {} : { payload }),
+    ...(error === undefined ? {} : { error }),
+  };
+  const write = toStatusWrite({
+    ...fields,
+    ...group,
+    ...(meta === undefined ? {} : { meta }),
+    ...(ttlMs === undefined || !isTerminal(state) ? {} : { ttl: ttlMs }),
+    id,
+    name,
+    queue,
+    attempt,
+    state,
+    worker: consumer,
+  }, limits.status);
+  return {
+    settle: toSettleItem({ delivery, settlement }),
+    status: write,
+    followUps: validateList(followUps, "the follow-ups").map((next) => toEnqueueItem(next, limits)),
+    report: groupId === undefined || !isTerminal(state)
+      ? undefined
+      : toReportWrite({ ...fields, ...encoderOf(meta), groupId, taskId: id, state }, limits.status),
+    groupId,
+  };
+}
+
+/**
+ * What is still owed to a task that was claimed although its status has ended at that very attempt, or for good: its follow-ups, its
+ * group's count, its settlement. Its holder was cut off in between, or it was cancelled while it waited.
+ */
+export function toOwedItem(delivery: Delivery, ended: TaskStatus, limits: LedgerLimits): FinishItem {
+  const { envelope } = delivery;
+  const links = ended.state === "succeeded" ? envelope.onSuccess : ended.state === "failed" ? envelope.onFailure : undefined;
+  return {
+    settle: toSettleItem({ delivery, settlement: owedSettlement(ended) }),
+    status: undefined,
+    followUps: (links ?? []).map((link) => toEnqueueItem(link, limits)),
+    report: envelope.groupId === undefined ? undefined : reportOf(ended, envelope.groupId, limits.status),
+    groupId: envelope.groupId,
+  };
+}
+
+/** What a group is told of a status on record; `undefined` when the task has not ended. */
+export function reportOf(status: TaskStatus, groupId: string, limits: StatusLimits): ReportWrite | undefined {
+  const { id, state, payload, error, meta } = status;
+  if (!isTerminal(state)) return undefined;
+  return toReportWrite({
+    ...encoderOf(meta),
+    ...(payload === undefined ? {} : { payload }),
+    ...(error === undefined ? {} : { error }),
+    groupId,
+    taskId: id,
+    state,
+  }, limits);
+}
+
+/** What a cancelled task's status says. */
+export function cancelFailure(reason = "cancelled"): TaskFailure {
+  return { name: "TaskRevokedError", code: "TASK_REVOKED", message: reason };
+}
+
+/** What `cancel` answers to an id that came before in the same call. */
+export function repeatedCancel(first: CancelOutcome): CancelOutcome {
+  return first === "unknown" ? "unknown" : "ended";
+}
+
+function owedSettlement({ state, error }: TaskStatus): Settlement {
+  if (state !== "failed") return { kind: "ack" };
+  return { kind: "deadLetter", reason: DEAD_LETTER_REASONS.exhausted, ...(error === undefined ? {} : { error }) };
+}
+
+function encoderOf(meta: Readonly<Record<string, unknown>> | undefined): { readonly encoder?: string } {
+  const encoder = meta?.[RESULT_ENCODER_META];
+  return typeof encoder === "string" ? { encoder } : {};
+}
+
+function requireMatch(kind: Settlement["kind"], state: TaskState, id: string): void {
+  const fits = kind === "nack" ? state === "queued" : kind === "retry" ? state === "retrying" : isTerminal(state);
+  if (fits) return;
+  const expected = kind === "nack" ? `"queued"` : kind === "retry" ? `"retrying"` : "a state that ends the task";
+  throw new ConfigError(`Cannot finish task ${show(id)} as ${show(state)} with ${show(kind)}: expected ${expected}`);
+}
