@@ -158,11 +158,12 @@ test("a bad item fails alone when repeating cannot help: the calls are run again
   const { run, batches } = refusing(() => new ConflictError("Cannot store a negative item"));
   const batcher = new Batcher({ run, maxItems: 10 });
   const outcomes = await Promise.allSettled([batcher.add(1), batcher.add(-2), batcher.addMany([3, 4]), batcher.addMany([5, -6])]);
-  assert.deepEqual(outcomes.map((outcome) => outcome.status === "fulfilled" ? outcome.value : outcome.reason.code), [
-    2,
-    "CONFLICT",
-    [6, 8],
-    "CONFLICT",
+  const refusal = new ConflictError("Cannot store a negative item");
+  assert.deepEqual(outcomes, [
+    { status: "fulfilled", value: 2 },
+    { status: "rejected", reason: refusal },
+    { status: "fulfilled", value: [6, 8] },
+    { status: "rejected", reason: refusal },
   ]);
   assert.deepEqual(batches, [[1, -2, 3, 4, 5, -6], [1], [-2], [3, 4], [5, -6]]);
 });

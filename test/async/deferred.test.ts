@@ -24,5 +24,7 @@ test("a deferred can follow another promise", async () => {
 test("isPromiseLike knows promises and thenables from values", () => {
   assert.equal(isPromiseLike(Promise.resolve()), true);
   assert.equal(isPromiseLike(deferred().promise), true);
-  for (const value of [undefined, null, 0, "then", {}, { then: 1 }, [], () => undefined]) assert.equal(isPromiseLike(value), false);
+  for (const value of [undefined, null, 0, "then", {}, Object.fromEntries([["then", 1]]), [], () => undefined]) {
+    assert.equal(isPromiseLike(value), false);
+  }
 });
