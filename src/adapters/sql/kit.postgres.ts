@@ -1,5 +1,5 @@
 import { bigint, bigserial, index, integer, pgSchema, pgTable, primaryKey, text } from "drizzle-orm/pg-core";
-import type { PgColumn } from "drizzle-orm/pg-core";
+import type { AnyPgColumn } from "drizzle-orm/pg-core";
 import type { Kit } from "./kit.sqlite.ts";
 
 /**
@@ -10,7 +10,7 @@ import type { Kit } from "./kit.sqlite.ts";
  */
 export function postgresKit(schema?: string): Kit {
   const kit = {
-    table: schema === undefined || schema === "public" ? pgTable : pgSchema(schema).table,
+    table: schema === undefined ? pgTable : pgSchema(schema).table,
     str: (name: string) => text(name),
     int: (name: string) => integer(name),
     ms: (name: string) => bigint(name, { mode: "number" }),
@@ -22,4 +22,4 @@ export function postgresKit(schema?: string): Kit {
   return kit as unknown as Kit;
 }
 
-type Columns = readonly [PgColumn, ...PgColumn[]];
+type Columns = [AnyPgColumn, ...AnyPgColumn[]];

@@ -1,0 +1,219 @@
+import { ClosedError, ConfigError, StoreError } from "../../errors.ts";
+import { sleep } from "../../time/sleep.ts";
+import type { Clock } from "../../time/clock.ts";
+import { systemClock } from "../../time/clock.ts";
+import type { Shape, ValuesOf } from "./arguments.ts";
+import type { Builder } from "./dialect.ts";
+import { NOW, SIGNAL } from "./dialect.ts";
+import type { Driver, Failure } from "./driver.ts";
+import { signalPayload } from "./signals.ts";
+import type { Signals } from "./signals.ts";
+import type { Preparable, RunOptions, Statement, StatementOptions, StatementParts } from "./statement.ts";
+import { StatementTemplate } from "./statement.ts";
+import type { Tables } from "./tables.ts";
+
+/** One trip to the database, as {@link DatabaseOptions.onTrip} is told. */
+export interface Trip {
+  /** What went: a statement, or the begin, commit or rollback of a transaction. */
+  readonly kind: "statement" | "begin" | "commit" | "rollback";
+  /** The name of the statement or of the transaction. */
+  readonly name: string;
+  /** Whether it went inside a transaction. */
+  readonly inTransaction: boolean;
+}
+
+/** How a {@link SqlDatabase} behaves. */
+export interface DatabaseOptions {
+  /** Gives the time of every statement whose dialect does not ask the server. @default systemClock */
+  readonly clock?: Clock | undefined;
+  /** Told of each trip before it goes: for tests that count them. @default nobody */
+  readonly onTrip?: ((trip: Trip) => void) | undefined;
+  /** How long a call that failed without effect is repeated, in milliseconds. @default 2,000 */
+  readonly repeatForMs?: number | undefined;
+}
+
+const FIRST_PAUSE_MS = 10;
+const LONGEST_PAUSE_MS = 250;
+
+/**
+ * A database that stores write their statements on: once for both dialects.
+ *
+ * @example
+ * ```ts ignore
+ * const touch = database.statement("touch", { ns: "text", seen: { id: "text", at: "ms" } }, ({ db, tables: { workers }, args, dialect }) =>
+ *   db.update(workers).set({ seenAt: args.seen.column.at }).from(args.seen.from)
+ *     .where(and(eq(workers.ns, args.ns), eq(workers.id, args.seen.column.id)))
+ *     .returning({ id: workers.id, signal: dialect.signal }), { idempotent: true });
+ * await touch.run({ ns: "stem", seen: [{ id: "w1", at: 5 }] }, { signal: ["workers"] });
+ * ```
+ */
+export class SqlDatabase {
+  /** The tables, for the expressions of statements. */
+  readonly tables: Tables;
+  /** The adapter's name: `"postgres"` or `"sqlite"`. For error messages, and for nothing else. */
+  readonly adapter: Driver["adapter"];
+  /** News of writes, from any process. */
+  readonly signals: Signals;
+  readonly #driver: Driver;
+  readonly #clock: Clock;
+  readonly #onTrip: (trip: Trip) => void;
+  readonly #repeatForMs: number;
+  // Which of our own transactions will notify whom.
+  readonly #topics = new WeakMap<object, Set<string>>();
+  // What is known of an error that was made here.
+  readonly #failures = new WeakMap<object, Failure>();
+  #closing: Promise<void> | undefined;
+
+  /** Takes over a connected driver: closing the database closes it. */
+  constructor(driver: Driver, options: DatabaseOptions = {}) {
+    this.#driver = driver;
+    this.tables = driver.tables;
+    this.adapter = driver.adapter;
+    this.signals = driver.signals;
+    this.#clock = options.clock ?? systemClock;
+    this.#onTrip = options.onTrip ?? (() => {});
+    this.#repeatForMs = options.repeatForMs ?? 2_000;
+  }
+
+  /**
+   * Makes a statement. Nothing is sent before it is first run.
+   *
+   * @param name `operation` or `operation.part`, unique among the database's statements; errors name the operation.
+   * @param shape The arguments' names and types; a shape inside it is a batch.
+   */
+  statement<const S extends Shape, Row>(
+    name: string,
+    shape: S,
+    build: (parts: StatementParts<S>) => Preparable<Row>,
+    options: StatementOptions = {},
+  ): Statement<S, Row> {
+    const { dialect, tables, prefix } = this.#driver;
+    const template = new StatementTemplate(name, build, { ...options, shape, dialect, tables, prefix });
+    return { name, run: (values, runOptions) => this.#run(template, values, runOptions ?? {}) };
+  }
+
+  /**
+   * Runs a function in a transaction of its own, again when the database undid it without fault of the function. Statements join it with
+   * `{ tx }`; those that run at the same time go to Postgres together.
+   *
+   * @param name As of a statement.
+   * @throws what the function throws, or {@link StoreError}; nothing is written then.
+   */
+  transaction<T>(name: string, work: (tx: object) => Promise<T>, options: StatementOptions = {}): Promise<T> {
+    return this.#repeat(name, options.idempotent ?? false, () => this.#transact(name, work));
+  }
+
+  /** Closes what was opened for it, after the calls under way. Later calls throw {@link ClosedError}; closing again does nothing. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.signals.close();
+    await this.#driver.close();
+  }
+
+  async #run<S extends Shape, Row>(template: StatementTemplate<S, Row>, values: ValuesOf<S>, options: RunOptions): Promise<readonly Row[]> {
+    const { tx, signal = [] } = options;
+    const bound = { ...template.bind(values), [SIGNAL]: signalPayload(signal) ?? null };
+    if (tx === undefined) {
+      const rows = await this.#repeat(template.name, template.idempotent, () => this.#send(template, bound));
+      if (rows.length > 0) this.#announce(signal);
+      return rows;
+    }
+    this.#requireOpen(template.name);
+    const rows = await this.#send(template, bound, this.#join(tx));
+    const topics = this.#topics.get(tx);
+    if (rows.length > 0 && topics !== undefined) signal.forEach((topic) => topics.add(topic));
+    return rows;
+  }
+
+  async #send<S extends Shape, Row>(template: StatementTemplate<S, Row>, bound: object, tx?: Builder): Promise<readonly Row[]> {
+    const inTransaction = tx !== undefined;
+    this.#onTrip({ kind: "statement", name: template.name, inTransaction });
+    try {
+      const prepared = template.prepared(tx ?? this.#driver.db, inTransaction);
+      return await prepared.execute({ ...bound, [NOW]: Math.floor(this.#clock.now()) });
+    } catch (error) {
+      throw this.#storeError(template.name, this.#driver.failure(error));
+    }
+  }
+
+  async #transact<T>(name: string, work: (tx: object) => Promise<T>): Promise<T> {
+    const topics = new Set<string>();
+    let failed: { readonly error: unknown } | undefined;
+    this.#onTrip({ kind: "begin", name, inTransaction: true });
+    try {
+      const result = await this.#driver.transaction(async (tx) => {
+        this.#topics.set(tx, topics);
+        try {
+          const value = await work(tx);
+          this.#onTrip({ kind: "commit", name, inTransaction: true });
+          return value;
+        } catch (error) {
+          failed = { error };
+          this.#onTrip({ kind: "rollback", name, inTransaction: true });
+          throw error;
+        }
+      });
+      this.#announce(topics);
+      return result;
+    } catch (error) {
+      if (failed === undefined) throw this.#storeError(name, this.#driver.failure(error));
+      // What failed before the commit is undone, whatever became of the connection.
+      const failure = this.#failureOf(failed.error);
+      throw failure === undefined ? failed.error : this.#storeError(name, { ...failure, untouched: true });
+    }
+  }
+
+  /** Tells this process, where the database itself does not. */
+  #announce(topics: Iterable<string>): void {
+    if (this.#driver.announces) return;
+    const payload = signalPayload(topics);
+    if (payload !== undefined) this.signals.receive(payload);
+  }
+
+  #join(tx: object): Builder {
+    const builder = this.#driver.join(tx);
+    if (builder !== undefined) return builder;
+    throw new ConfigError(`Cannot use the given tx: expected a Drizzle transaction of a ${this.adapter} database`);
+  }
+
+  async #repeat<T>(name: string, idempotent: boolean, work: () => Promise<T>): Promise<T> {
+    const startedAt = systemClock.monotonic();
+    for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+      this.#requireOpen(name);
+      try {
+        return await work();
+      } catch (error) {
+        const failure = this.#failureOf(error);
+        const worthIt = failure !== undefined && failure.retryable && (failure.untouched || idempotent);
+        const leftMs = this.#repeatForMs - (systemClock.monotonic() - startedAt);
+        if (!worthIt || leftMs < pauseMs) throw error;
+      }
+      await sleep(pauseMs);
+    }
+  }
+
+  #storeError(name: string, failure: Failure): StoreError {
+    const operation = operationOf(name);
+    const { reason, retryable, cause } = failure;
+    const error = new StoreError(`Cannot ${operation}: ${reason}`, { adapter: this.adapter, operation, retryable, cause });
+    this.#failures.set(error, failure);
+    return error;
+  }
+
+  #failureOf(error: unknown): Failure | undefined {
+    return typeof error === "object" && error !== null ? this.#failures.get(error) : undefined;
+  }
+
+  #requireOpen(name: string): void {
+    if (this.#closing !== undefined) throw new ClosedError(`Cannot ${operationOf(name)}: the ${this.adapter} database was closed`);
+  }
+}
+
+function operationOf(name: string): string {
+  const [operation = name] = name.split(".");
+  return operation;
+}

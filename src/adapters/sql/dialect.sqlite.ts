@@ -1,0 +1,33 @@
+import { sql } from "drizzle-orm";
+import type { SQL } from "drizzle-orm";
+import type { RowShape } from "./arguments.ts";
+import { parameter } from "./arguments.ts";
+import type { Dialect, RowSource } from "./dialect.ts";
+import { NOW } from "./dialect.ts";
+import { rowSource } from "./row-source.ts";
+
+/** SQLite's side of the seam: one writer at a time, and the time of whoever asks. */
+export const sqliteDialect: Dialect = {
+  now: parameter(NOW, "ms").mapWith(Number),
+
+  // Nobody outside this process hears of a write; inside, whoever ran the statement tells the others after its commit.
+  signal: sql<null>`null`,
+
+  // There is nothing to skip: while one connection writes, no other does.
+  skipLocked: sql``,
+
+  anyOf: (column, subselect): SQL<boolean> => sql<boolean>`${column} in (${subselect})`,
+
+  rows<R extends RowShape>(name: string, shape: R): RowSource<R> {
+    // The operator gives JSON strings as text, whole numbers as integers and null as null: no cast is needed.
+    const columns = Object.keys(shape).map((column) => sql`value ->> ${sql.raw(`'$.${column}'`)} as ${sql.identifier(column)}`);
+    const list = sql.join([...columns, sql`key as position`], sql`, `);
+    return rowSource(name, shape, sql`(select ${list} from json_each(${sql.placeholder(name)})) as ${sql.identifier(name)}`);
+  },
+
+  greatest: (a, b): SQL<number> => sql<number>`max(${a}, ${b})`.mapWith(Number),
+
+  jsonContains: (whole, part): SQL<boolean> =>
+    sql<boolean>`not exists (select 1 from json_each(${part}) as p where p.type || ':' || p.atom is not
+      (select w.type || ':' || w.atom from json_each(${whole}) as w where w.key = p.key order by w.id desc limit 1))`,
+};

@@ -1,0 +1,60 @@
+import type { SQL, SQLWrapper } from "drizzle-orm";
+import type { BaseSQLiteDatabase } from "drizzle-orm/sqlite-core";
+import type { ColumnType, RowShape } from "./arguments.ts";
+
+/** The part of Drizzle's query builder that both dialects share at run time, under the types of the SQLite one. */
+export type Builder = Pick<
+  BaseSQLiteDatabase<"async", unknown, Record<string, never>>,
+  "select" | "selectDistinct" | "insert" | "update" | "delete" | "with" | "$with"
+>;
+
+/** A batch as a table: `from` stands after FROM (or in `update … from`), the columns anywhere in the statement. */
+export interface RowSource<R extends RowShape> {
+  /** The rows, under the name of the argument. */
+  readonly from: SQL;
+  /** The columns, by name. */
+  readonly column: { readonly [K in keyof R]: SQL<R[K] extends "text" ? string : number> };
+  /** Where in the batch a row stands, counted up from its first. */
+  readonly position: SQL<number>;
+}
+
+/**
+ * What differs between Postgres and SQLite inside a statement. A store asks for these fragments and never for the dialect's name.
+ *
+ * Statements built with them have fixed text, whatever the size of a batch: each is prepared once.
+ */
+export interface Dialect {
+  /** The store's now, in epoch milliseconds: the server's clock on Postgres unless a clock was injected, else the injected or the host's. */
+  readonly now: SQL<number>;
+  /**
+   * Goes among the returned columns of a write whose `signal` option may be used: sends the notification once per statement, if it wrote
+   * anything, with its commit.
+   */
+  readonly signal: SQL<null>;
+  /** Goes after a subselect's LIMIT: leave out rows that another transaction has locked, and lock the others. */
+  readonly skipLocked: SQL;
+  /**
+   * Whether the column is among what the subselect gives, which is run once and before everything else. On Postgres a plain `in` may run
+   * it again per row: with `skipLocked` that locks more rows than its limit, and after a table grew from nothing it took minutes.
+   */
+  anyOf(column: SQLWrapper, subselect: SQLWrapper): SQL<boolean>;
+  /** Unpacks the batch argument of that name. */
+  rows<R extends RowShape>(name: string, shape: R): RowSource<R>;
+  /** The larger of two values; null when either is null on SQLite, the other one on Postgres: use it with values. */
+  greatest(a: SQLWrapper, b: SQLWrapper): SQL<number>;
+  /** Whether every member of the JSON object `part` (strings, numbers, booleans) stands in the JSON object `whole`; of doubled keys the last counts. */
+  jsonContains(whole: SQLWrapper, part: SQLWrapper): SQL<boolean>;
+}
+
+/** The names of the two arguments that every execution supplies. */
+export const NOW = "now";
+/** See {@link NOW}. */
+export const SIGNAL = "signal";
+
+/** What a dialect's way of unpacking a row needs of a column. */
+export interface NamedColumn {
+  /** The column's name in the batch. */
+  readonly name: string;
+  /** Its type. */
+  readonly type: ColumnType;
+}

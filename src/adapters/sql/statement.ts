@@ -1,0 +1,97 @@
+import type { ArgumentsOf, Shape, ValuesOf } from "./arguments.ts";
+import { argumentsOf, bindValues } from "./arguments.ts";
+import type { Builder, Dialect } from "./dialect.ts";
+import type { Tables } from "./tables.ts";
+
+/** What a statement is built from. */
+export interface StatementParts<S extends Shape> {
+  /** The query builder: of the database, or of a transaction. */
+  readonly db: Builder;
+  /** The tables. */
+  readonly tables: Tables;
+  /** What differs between the dialects. */
+  readonly dialect: Dialect;
+  /** The arguments, typed and named as the shape says. */
+  readonly args: ArgumentsOf<S>;
+}
+
+/** A finished builder: something Drizzle can prepare. */
+export interface Preparable<Row> {
+  /** Compiles the statement; the name only asks postgres.js to keep it prepared on its connections. */
+  prepare(name: string): Prepared<Row>;
+}
+
+/** A compiled statement. */
+export interface Prepared<Row> {
+  /** Runs it with values for its placeholders. */
+  execute(values: Readonly<Record<string, unknown>>): Promise<readonly Row[]>;
+}
+
+/** How a statement is run. */
+export interface RunOptions {
+  /** The transaction that it joins: a caller's own Drizzle one, or what `transaction` handed out. @default none: it commits by itself */
+  readonly tx?: object | undefined;
+  /** Topics to notify with the commit, if the statement returns any row. Needs `dialect.signal` among the returned columns. @default none */
+  readonly signal?: readonly string[] | undefined;
+}
+
+/** How a statement behaves. */
+export interface StatementOptions {
+  /** Whether running it twice does what running it once does: then it is repeated when a connection was lost under it. @default false */
+  readonly idempotent?: boolean | undefined;
+}
+
+/** A statement with fixed text: compiled on first use, then run with values. Made by the database; see there. */
+export interface Statement<S extends Shape, Row> {
+  /** Its name: `operation` or `operation.part`. */
+  readonly name: string;
+  /**
+   * Runs it and gives the returned rows.
+   *
+   * @throws {StoreError} with the operation that the name tells.
+   */
+  run(values: ValuesOf<S>, options?: RunOptions): Promise<readonly Row[]>;
+}
+
+/** A statement that does not know its database yet. */
+export class StatementTemplate<S extends Shape, Row> {
+  readonly name: string;
+  readonly idempotent: boolean;
+  readonly #shape: S;
+  readonly #build: (parts: StatementParts<S>) => Preparable<Row>;
+  readonly #dialect: Dialect;
+  readonly #tables: Tables;
+  readonly #prefix: string;
+  readonly #args: ArgumentsOf<S>;
+  #prepared: Prepared<Row> | undefined;
+
+  constructor(
+    name: string,
+    build: (parts: StatementParts<S>) => Preparable<Row>,
+    options: StatementOptions & { readonly shape: S; readonly dialect: Dialect; readonly tables: Tables; readonly prefix: string },
+  ) {
+    this.name = name;
+    this.idempotent = options.idempotent ?? false;
+    this.#shape = options.shape;
+    this.#build = build;
+    this.#dialect = options.dialect;
+    this.#tables = options.tables;
+    this.#prefix = options.prefix;
+    this.#args = argumentsOf(options.shape, options.dialect);
+  }
+
+  bind(values: ValuesOf<S>): Record<string, string | number | null> {
+    return bindValues(this.#shape, values);
+  }
+
+  /** Compiled once for the database; for a transaction anew, because Drizzle ties a compiled statement to where it runs. */
+  prepared(db: Builder, inTransaction: boolean): Prepared<Row> {
+    if (inTransaction) return this.#compile(db);
+    this.#prepared ??= this.#compile(db);
+    return this.#prepared;
+  }
+
+  #compile(db: Builder): Prepared<Row> {
+    return this.#build({ db, tables: this.#tables, dialect: this.#dialect, args: this.#args }).prepare(`${this.#prefix}.${this.name}`);
+  }
+}
