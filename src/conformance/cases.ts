@@ -7,6 +7,13 @@ import { brokerPublishCases } from "./broker-publish.ts";
 import { brokerSettleCases } from "./broker-settle.ts";
 import { brokerWaitingCases } from "./broker-waiting.ts";
 import type { ConformanceCase } from "./case.ts";
+import { resultChordCases } from "./results-chords.ts";
+import { resultExpiryCases } from "./results-expiry.ts";
+import { resultGroupCases } from "./results-groups.ts";
+import { resultInputCases } from "./results-input.ts";
+import { resultListingCases } from "./results-listing.ts";
+import { resultStatusCases } from "./results-statuses.ts";
+import { resultWaitingCases } from "./results-waiting.ts";
 
 /** Every case, in the order of the contracts. */
 export const CONFORMANCE_CASES: readonly ConformanceCase[] = Object.freeze([
@@ -18,4 +25,11 @@ export const CONFORMANCE_CASES: readonly ConformanceCase[] = Object.freeze([
   ...brokerAdminCases,
   ...brokerDeadLetterCases,
   ...brokerInputCases,
+  ...resultStatusCases,
+  ...resultExpiryCases,
+  ...resultListingCases,
+  ...resultWaitingCases,
+  ...resultGroupCases,
+  ...resultChordCases,
+  ...resultInputCases,
 ]);

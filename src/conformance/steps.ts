@@ -1,7 +1,7 @@
 import type { Broker, ClaimOptions, QueueCounts } from "../contracts/broker.ts";
 import type { Delivery } from "../model/delivery.ts";
 import { DEFAULT_QUEUE } from "../model/envelope.ts";
-import { equal, ok, only } from "./assert.ts";
+import { equal, fail, ok, only } from "./assert.ts";
 import type { CaseContext } from "./case.ts";
 import type { RunInTransaction } from "./harness.ts";
 
@@ -30,10 +30,12 @@ export async function expectCounts(broker: Broker, expected: Partial<QueueCounts
   equal(await broker.counts(DEFAULT_QUEUE), { ready: 0, delayed: 0, inflight: 0, dead: 0, ...expected }, message);
 }
 
-/** A call that waits. */
+/** A call that waits on the case's manual clock. */
 export interface Waiting<T> {
   /** What it will answer. */
   readonly answer: Promise<T>;
+  /** Moves the clock, and gives the answer; fails when the call waits on although its timers have fired. */
+  readonly afterMoving: (ms: number) => Promise<T>;
 }
 
 /**
@@ -41,11 +43,28 @@ export interface Waiting<T> {
  * From then on moving the clock is moving the call's time.
  */
 export async function startWaiting<T>(context: CaseContext, start: () => Promise<T>): Promise<Waiting<T>> {
-  const before = context.clock.pending;
+  const { clock, within } = context;
+  const before = clock.pending;
   const answer = start();
-  const ended = answer.then(() => undefined, () => undefined);
-  await context.within(Promise.race([context.clock.waitForTimers(before + 1), ended]));
-  return { answer };
+  let hasEnded = false;
+  const noteEnd = (): void => {
+    hasEnded = true;
+  };
+  const paused = () => within(Promise.race([clock.waitForTimers(before + 1), answer.then(noteEnd, noteEnd)]));
+  await paused();
+  return {
+    answer,
+    afterMoving: async (ms) => {
+      await clock.advance(ms);
+      // A store that was reading while time moved sets another timer: a short one for what it has just missed, a long one if it missed nothing.
+      for (let turn = 0; turn < 10; turn++) {
+        await paused();
+        if (hasEnded) return answer;
+        await clock.advance(Math.min(clock.nextTimerMs ?? 0, 1_000));
+      }
+      return fail("Expected the waiting call to have ended, it set timer after timer");
+    },
+  };
 }
 
 /** Reads `count` items from an iteration, each within the case's limit. */
