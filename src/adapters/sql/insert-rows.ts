@@ -5,8 +5,8 @@ import type { SQLiteTable } from "drizzle-orm/sqlite-core";
 /**
  * Writes the query of an `insert … select` into the table: one row for each that `from` gives, in the order of `orderBy`.
  *
- * Drizzle names all columns of the table in such an insert, so the list has to have one value for each; what `values` leaves out gets its
- * column's default, or null.
+ * Drizzle names all columns of the table in such an insert, but for generated ones, so the list has to have one value for each; what
+ * `values` leaves out gets its column's default, or null.
  *
  * @param values What goes into each column, by the column's name in `tables.ts`.
  */
@@ -15,7 +15,8 @@ export function selectInto<T extends SQLiteTable>(
   values: { readonly [K in keyof T["_"]["columns"]]?: SQL },
   source: { readonly from: SQL; readonly where?: SQL; readonly orderBy: SQL },
 ): SQL {
-  const list = Object.entries(getTableColumns(table)).map(([name, column]) => {
+  const given = Object.entries(getTableColumns(table)).filter(([, column]) => column.generated === undefined);
+  const list = given.map(([name, column]) => {
     const value = values[name];
     if (value !== undefined) return value;
     if (typeof column.default === "number") return sql.raw(String(column.default));

@@ -1,3 +1,4 @@
+import { sql } from "drizzle-orm";
 import { bigint, bigserial, index, integer, pgSchema, pgTable, primaryKey, text } from "drizzle-orm/pg-core";
 import type { AnyPgColumn } from "drizzle-orm/pg-core";
 import type { Kit } from "./kit.sqlite.ts";
@@ -15,6 +16,7 @@ export function postgresKit(schema?: string): Kit {
     int: (name: string) => integer(name),
     ms: (name: string) => bigint(name, { mode: "number" }),
     seq: (name: string) => bigserial(name, { mode: "number" }),
+    filledSeq: (name: string) => bigint(name, { mode: "number" }).generatedAlwaysAs(sql`null`),
     key: (table: string, columns: Columns) => primaryKey({ name: `${table}_key`, columns }),
     index: (name: string, columns: Columns) => index(name).on(...columns),
   } satisfies Record<keyof Kit, unknown>;

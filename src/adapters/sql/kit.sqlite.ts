@@ -1,3 +1,4 @@
+import { sql } from "drizzle-orm";
 import { index, integer, sqliteTableCreator, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import type { IndexColumn } from "drizzle-orm/sqlite-core";
 
@@ -16,6 +17,8 @@ export const sqliteKit = {
   ms: (name: string) => integer(name),
   /** A number that the database gives out: strictly rising, never used again. Here it is the row's own address. */
   seq: (name: string) => integer(name).primaryKey({ autoIncrement: true }),
+  /** The same number as an insert sees it that leaves it to the database; `excluded` knows which one a refused row would have got. */
+  filledSeq: (name: string) => integer(name).generatedAlwaysAs(sql`null`),
   /** The columns by which a row is told from all others. The address is the primary key here, so this one is a unique index. */
   key: (table: string, columns: Columns) => uniqueIndex(`stem_${table}_key`).on(...columns),
   /** Finds rows by the columns, in their order; name it after its table. */

@@ -48,7 +48,9 @@ export function defineTables(kit: Kit) {
     callback: kit.str("callback"),
     createdAt: kit.ms("created_at").notNull(),
     completedAt: kit.ms("completed_at"),
-    expiresAt: kit.ms("expires_at").notNull(),
+    // Null while members have not ended and no time was given.
+    expiresAt: kit.ms("expires_at"),
+    // How long it is kept from its completion.
     ttlMs: kit.ms("ttl_ms").notNull(),
     chordOwner: kit.str("chord_owner"),
     chordToken: kit.ms("chord_token").notNull().default(0),
@@ -58,7 +60,7 @@ export function defineTables(kit: Kit) {
     kit.key("groups", [t.ns, t.id]),
     kit.index("groups_chord", [t.ns, t.completedAt])
       .where(sql`${t.callback} is not null and ${t.chordDoneAt} is null and ${t.completedAt} is not null`),
-    kit.index("groups_expires", [t.ns, t.expiresAt]),
+    kit.index("groups_expires", [t.ns, t.expiresAt]).where(sql`${t.expiresAt} is not null`),
   ]);
 
   const groupMembers = kit.table("group_members", {
@@ -97,9 +99,9 @@ export function defineTables(kit: Kit) {
     groupMembers,
     workers,
     broadcasts,
-    // The same tables without the column that the database fills: `insert … select` names all columns of the table it is given.
-    newTasks: kit.table("tasks", taskColumns(kit)),
-    newBroadcasts: kit.table("broadcasts", broadcastColumns(kit)),
+    // The same tables for inserts that leave `seq` to the database: `insert … select` names all other columns of the table it is given.
+    newTasks: kit.table("tasks", { ...taskColumns(kit), seq: kit.filledSeq("seq") }),
+    newBroadcasts: kit.table("broadcasts", { ...broadcastColumns(kit), seq: kit.filledSeq("seq") }),
   };
 }
 
