@@ -1,14 +1,12 @@
 import { ConfigError } from "../errors.ts";
 import type { CancelOutcome, Completion } from "../contracts/task-ledger.ts";
 import type { Delivery, Settlement } from "../model/delivery.ts";
-import { DEAD_LETTER_REASONS } from "../model/delivery.ts";
 import type { Envelope } from "../model/envelope.ts";
 import { show } from "../model/id.ts";
-import type { TaskFailure } from "../model/task-failure.ts";
+import { encoderIn, groupResultOf, owedTo } from "../model/owed.ts";
 import type { TaskState } from "../model/task-state.ts";
 import { isTerminal } from "../model/task-state.ts";
 import type { TaskStatus } from "../model/task-status.ts";
-import { RESULT_ENCODER_META } from "../model/task-status.ts";
 import type { PublishItem, SettleItem } from "./broker-requests.ts";
 import { toPublishItem, toSettleItem } from "./broker-requests.ts";
 import type { ReportWrite, StatusLimits, StatusWrite } from "./result-requests.ts";
@@ -85,22 +83,19 @@ export function toFinishItem(completion: Completion, limits: LedgerLimits): Fini
     followUps: validateList(followUps, "the follow-ups").map((next) => toEnqueueItem(next, limits)),
     report: groupId === undefined || !isTerminal(state)
       ? undefined
-      : toReportWrite({ ...fields, ...encoderOf(meta), groupId, taskId: id, state }, limits.status),
+      : toReportWrite({ ...fields, ...encoderIn(meta), groupId, taskId: id, state }, limits.status),
     groupId,
   };
 }
 
-/**
- * What is still owed to a task that was claimed although its status has ended at that very attempt, or for good: its follow-ups, its
- * group's count, its settlement. Its holder was cut off in between, or it was cancelled while it waited.
- */
+/** What is still owed to a task that was claimed although its status has ended, see `owedTo`. */
 export function toOwedItem(delivery: Delivery, ended: TaskStatus, limits: LedgerLimits): FinishItem {
   const { envelope } = delivery;
-  const links = ended.state === "succeeded" ? envelope.onSuccess : ended.state === "failed" ? envelope.onFailure : undefined;
+  const { settlement, followUps } = owedTo(envelope, ended);
   return {
-    settle: toSettleItem({ delivery, settlement: owedSettlement(ended) }),
+    settle: toSettleItem({ delivery, settlement }),
     status: undefined,
-    followUps: (links ?? []).map((link) => toEnqueueItem(link, limits)),
+    followUps: followUps.map((next) => toEnqueueItem(next, limits)),
     report: envelope.groupId === undefined ? undefined : reportOf(ended, envelope.groupId, limits.status),
     groupId: envelope.groupId,
   };
@@ -108,36 +103,13 @@ export function toOwedItem(delivery: Delivery, ended: TaskStatus, limits: Ledger
 
 /** What a group is told of a status on record; `undefined` when the task has not ended. */
 export function reportOf(status: TaskStatus, groupId: string, limits: StatusLimits): ReportWrite | undefined {
-  const { id, state, payload, error, meta } = status;
-  if (!isTerminal(state)) return undefined;
-  return toReportWrite({
-    ...encoderOf(meta),
-    ...(payload === undefined ? {} : { payload }),
-    ...(error === undefined ? {} : { error }),
-    groupId,
-    taskId: id,
-    state,
-  }, limits);
-}
-
-/** What a cancelled task's status says. */
-export function cancelFailure(reason = "cancelled"): TaskFailure {
-  return { name: "TaskRevokedError", code: "TASK_REVOKED", message: reason };
+  const result = groupResultOf(status);
+  return result === undefined ? undefined : toReportWrite({ ...result, groupId }, limits);
 }
 
 /** What `cancel` answers to an id that came before in the same call. */
 export function repeatedCancel(first: CancelOutcome): CancelOutcome {
   return first === "unknown" ? "unknown" : "ended";
-}
-
-function owedSettlement({ state, error }: TaskStatus): Settlement {
-  if (state !== "failed") return { kind: "ack" };
-  return { kind: "deadLetter", reason: DEAD_LETTER_REASONS.exhausted, ...(error === undefined ? {} : { error }) };
-}
-
-function encoderOf(meta: Readonly<Record<string, unknown>> | undefined): { readonly encoder?: string } {
-  const encoder = meta?.[RESULT_ENCODER_META];
-  return typeof encoder === "string" ? { encoder } : {};
 }
 
 function requireMatch(kind: Settlement["kind"], state: TaskState, id: string): void {

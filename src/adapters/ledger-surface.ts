@@ -4,6 +4,7 @@ import type { CancelOptions, CancelOutcome, Completion, CompletionOutcome, TaskL
 import type { Delivery } from "../model/delivery.ts";
 import type { Envelope } from "../model/envelope.ts";
 import { validateId } from "../model/id.ts";
+import { cancelFailure } from "../model/owed.ts";
 import type { TaskFailure } from "../model/task-failure.ts";
 import type { TaskStatus } from "../model/task-status.ts";
 import type { ClaimRequest, ReplayRequest } from "./broker-requests.ts";
@@ -13,7 +14,7 @@ import { CallGroup } from "./call-group.ts";
 import type { ClaimSource } from "./claim-loop.ts";
 import { claimOrWait } from "./claim-loop.ts";
 import type { EnqueueItem, FinishItem, LedgerLimits } from "./ledger-requests.ts";
-import { cancelFailure, repeatedCancel, toEnqueueItem, toFinishItem, toOwedItem } from "./ledger-requests.ts";
+import { repeatedCancel, toEnqueueItem, toFinishItem, toOwedItem } from "./ledger-requests.ts";
 import { withoutRepeats } from "./repeats.ts";
 import { storableText, validateList } from "./validation.ts";
 

@@ -1,5 +1,5 @@
-import type { StatusOrder } from "../model/task-state.ts";
-import { isTerminal, supersedes } from "../model/task-state.ts";
+import type { StatusOrder } from "./task-state.ts";
+import { isTerminal, supersedes } from "./task-state.ts";
 
 /**
  * What the status on record says to a holder that ends its delivery.

@@ -1,0 +1,42 @@
+import type { Adapter, AdapterSupport } from "../../contracts/adapter.ts";
+import type { InMemoryBrokerOptions } from "./broker.ts";
+import { InMemoryBroker } from "./broker.ts";
+import { MemoryDatabase } from "./database.ts";
+import type { InMemoryResultBackendOptions } from "./results.ts";
+import { InMemoryResultBackend } from "./results.ts";
+
+/** Options of {@link memory}: those of each of its stores. */
+export interface MemoryAdapterOptions extends InMemoryBrokerOptions, InMemoryResultBackendOptions {}
+
+/** What the memory stores can and cannot do. */
+const support: AdapterSupport = Object.freeze({
+  name: "memory",
+  durable: false,
+  notifications: "process",
+  transactions: false,
+  shared: false,
+  timeResolutionMs: 1,
+});
+
+/**
+ * Makes all stores of one database in this process's memory.
+ *
+ * @example
+ * ```ts
+ * import { memory, Stem } from "@stem/stem";
+ *
+ * const adapter = memory();
+ * const stem = new Stem({ broker: adapter.broker, backend: adapter.results });
+ * await stem.enqueue("demo", { args: {} });
+ * await adapter.close();
+ * ```
+ */
+export function memory(options: MemoryAdapterOptions = {}): Adapter {
+  const shared = { ...options, database: options.database ?? new MemoryDatabase() };
+  const broker = new InMemoryBroker(shared);
+  const results = new InMemoryResultBackend(shared);
+  const close = async (): Promise<void> => {
+    await Promise.all([broker.close(), results.close()]);
+  };
+  return Object.freeze({ supports: support, broker, results, close, [Symbol.asyncDispose]: close });
+}

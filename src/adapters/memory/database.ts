@@ -1,0 +1,143 @@
+import { KeyedWake } from "../../async/keyed-wake.ts";
+import type { TaskState, TerminalState } from "../../model/task-state.ts";
+import { ExpiringMap } from "./expiring-map.ts";
+import type { MemoryQueue, StoredEnvelope } from "./queue.ts";
+
+/** A dead letter as it is kept. */
+export interface StoredDeadLetter {
+  /** The task. */
+  readonly id: string;
+  /** Its queue. */
+  readonly queue: string;
+  /** Its attempt. */
+  readonly attempt: number;
+  /** The envelope as JSON text. */
+  readonly text: string;
+  /** Why it was given up on. */
+  readonly reason: string;
+  /** The error as JSON text. */
+  readonly error: string | undefined;
+  /** When. */
+  readonly diedAt: number;
+  /** Until when it is kept. */
+  readonly expiresAt: number;
+}
+
+/** A status as it is kept: values as JSON text. */
+export interface StoredStatus {
+  readonly id: string;
+  /** Rises with each task that is heard of: the order of lists. */
+  readonly position: number;
+  readonly state: TaskState;
+  readonly attempt: number;
+  readonly name: string | undefined;
+  readonly queue: string | undefined;
+  readonly payload: string | undefined;
+  readonly error: string | undefined;
+  readonly meta: string | undefined;
+  readonly progress: string | undefined;
+  readonly worker: string | undefined;
+  readonly groupId: string | undefined;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly startedAt: number | undefined;
+  readonly finishedAt: number | undefined;
+  readonly expiresAt: number | undefined;
+}
+
+/** A member of a group: its end, once it has come. Values as JSON text. */
+export interface StoredMember {
+  readonly state: TerminalState;
+  readonly payload: string | undefined;
+  readonly encoder: string | undefined;
+  readonly error: string | undefined;
+}
+
+/** A group as it is kept. */
+export interface StoredGroup {
+  readonly id: string;
+  /** In the order of submission; `undefined` until the member has ended. */
+  readonly members: Map<string, StoredMember | undefined>;
+  readonly meta: string;
+  readonly callback: string | undefined;
+  readonly createdAt: number;
+  readonly doneTtlMs: number;
+  ended: number;
+  failed: number;
+  completedAt: number | undefined;
+  expiresAt: number | undefined;
+  /** The latest claim of the callback. */
+  chord: { readonly token: number; readonly until: number } | undefined;
+  dispatchedAt: number | undefined;
+}
+
+/** A heartbeat as it is kept. */
+export interface StoredBeat {
+  readonly text: string;
+  readonly seenAt: number;
+  readonly expiresAt: number;
+}
+
+/** Hears the JSON text of a broadcast. */
+export type BroadcastListener = (text: string, sentAt: number) => void;
+
+/** Everything of one namespace. */
+export class MemorySpace {
+  /** What waits or is held, by id. */
+  readonly envelopes = new Map<string, StoredEnvelope>();
+  /** The queues that hold something, by name. */
+  readonly queues = new Map<string, MemoryQueue>();
+  /** What was given up on, by id. */
+  readonly deadLetters = new ExpiringMap<StoredDeadLetter>();
+  /** What became of tasks, by id. */
+  readonly statuses = new ExpiringMap<StoredStatus>();
+  /** Groups, by id. */
+  readonly groups = new ExpiringMap<StoredGroup>();
+  /** Workers, by id. */
+  readonly heartbeats = new ExpiringMap<StoredBeat>();
+  /** Who listens, by channel. */
+  readonly channels = new Map<string, Set<BroadcastListener>>();
+  /** Wakes those who wait for work, by queue. */
+  readonly queueWakes = new KeyedWake<string>();
+  /** Wakes those who follow a task, by its id. */
+  readonly statusWakes = new KeyedWake<string>();
+  #last = 0;
+
+  /** Gives a number that is higher than every one before: places, tokens and positions, which thus never repeat. */
+  next(): number {
+    this.#last += 1;
+    return this.#last;
+  }
+}
+
+/**
+ * A database in this process's memory: gone with the process, or with the last store that uses it.
+ *
+ * Stores that are made with the same database and namespace share their state, as two connections to one server would.
+ *
+ * @example
+ * ```ts
+ * import { InMemoryBroker, InMemoryResultBackend, MemoryDatabase } from "@stem/stem/memory";
+ *
+ * const database = new MemoryDatabase();
+ * const broker = new InMemoryBroker({ database });
+ * const backend = new InMemoryResultBackend({ database });
+ * console.log(broker.joinWith(backend)?.atomic); // true
+ * ```
+ */
+export class MemoryDatabase {
+  readonly #spaces = new Map<string, MemorySpace>();
+
+  /**
+   * Gives everything of one namespace, made when it is asked for first.
+   *
+   * @internal
+   */
+  space(namespace: string): MemorySpace {
+    const known = this.#spaces.get(namespace);
+    if (known !== undefined) return known;
+    const space = new MemorySpace();
+    this.#spaces.set(namespace, space);
+    return space;
+  }
+}

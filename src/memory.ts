@@ -1,0 +1,13 @@
+/**
+ * Stores in this process's memory: for tests, for programs of one process, and as the reference of what every store does.
+ *
+ * @module
+ */
+
+export { memory } from "./adapters/memory/adapter.ts";
+export type { MemoryAdapterOptions } from "./adapters/memory/adapter.ts";
+export { InMemoryBroker } from "./adapters/memory/broker.ts";
+export type { InMemoryBrokerOptions } from "./adapters/memory/broker.ts";
+export { MemoryDatabase } from "./adapters/memory/database.ts";
+export { InMemoryResultBackend } from "./adapters/memory/results.ts";
+export type { InMemoryResultBackendOptions } from "./adapters/memory/results.ts";
