@@ -1,4 +1,4 @@
-import { ConfigError } from "../errors.ts";
+import { ConfigError, PayloadError } from "../errors.ts";
 import type { ClaimOptions, DeadLetterFilter, ReplayOptions } from "../contracts/broker.ts";
 import type { Delivery, SettleRequest } from "../model/delivery.ts";
 import type { Envelope } from "../model/envelope.ts";
@@ -87,6 +87,8 @@ export function toPublishItems(envelopes: readonly Envelope[], maxLength: number
 /** Checks one envelope and turns it into text; see {@link toPublishItems}. */
 export function toPublishItem(envelope: Envelope, maxLength: number): PublishItem {
   validateEnvelope(envelope);
+  // The JSON text of an object leaves out what has none: the task would run without its arguments.
+  if (envelope.args !== undefined) requireText(envelope.args, `the arguments of task ${show(envelope.name)} with id ${show(envelope.id)}`);
   // Values without JSON text inside the envelope throw here; the envelope itself is an object and always has one.
   const text = toText(envelope, `task ${show(envelope.name)} with id ${show(envelope.id)}`, maxLength) ?? "";
   return { envelope: { ...envelope }, text };
@@ -166,4 +168,9 @@ export function toReplayRequest(options: ReplayOptions = {}): ReplayRequest {
     delayMs: validateMs(options.delayMs ?? 0, "delayMs"),
     dryRun: options.dryRun ?? false,
   };
+}
+
+function requireText(value: unknown, what: string): void {
+  if (typeof value !== "function" && typeof value !== "symbol") return;
+  throw new PayloadError(`Cannot store ${what}: a ${typeof value} has no JSON text`);
 }

@@ -1,3 +1,4 @@
+import { PayloadError } from "../errors.ts";
 import type { KeyedWake } from "../async/keyed-wake.ts";
 import type { MaybePromise } from "../async/maybe-promise.ts";
 import type { Broadcast, Broker, ClaimOptions, ConsumeOptions, DeadLetters, QueueCounts } from "../contracts/broker.ts";
@@ -161,8 +162,10 @@ export abstract class BrokerSurface extends StoreSurface implements Broker {
   async broadcast(channel: string, message: unknown): Promise<void> {
     this.requireOpen();
     validateId(channel, "a channel's name");
-    // JSON knows no `undefined`; a message that says nothing is `null`.
-    await this.send(channel, toText(message ?? null, `a broadcast to channel ${show(channel)}`, this.maxEnvelopeLength) ?? "null");
+    const what = `a broadcast to channel ${show(channel)}`;
+    const text = toText(message, what, this.maxEnvelopeLength);
+    if (text === undefined) throw new PayloadError(`Cannot store ${what}: undefined has no JSON text`);
+    await this.send(channel, text);
   }
 
   /** Listens to a channel: what is sent after the promise resolved arrives, until the signal aborts. */

@@ -177,8 +177,9 @@ export function toHeartbeatWrite(heartbeat: Heartbeat, ttlMs: number, maxLength:
 export function toStatusQuery(filter: StatusFilter = {}): StatusQuery {
   const { state, name, queue, meta } = filter;
   for (const [key, value] of Object.entries(meta ?? {})) {
-    if (["string", "number", "boolean"].includes(typeof value)) continue;
-    throw new ConfigError(`Cannot filter by ${show(value)} under meta key ${show(key)}: expected a string, a number or a boolean`);
+    validateId(key, "a meta key");
+    if (typeof value === "string" || typeof value === "boolean" || Number.isFinite(value)) continue;
+    throw new ConfigError(`Cannot filter by ${show(value)} under meta key ${show(key)}: expected a string, a finite number or a boolean`);
   }
   return {
     ...(state === undefined

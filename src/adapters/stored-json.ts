@@ -1,6 +1,6 @@
 import { fromText } from "../model/json-text.ts";
 
-/** Reads back a value that this library turned into text; its type is that of what was checked on its way in. Each call makes a fresh one. */
+/** Reads back a value that this library turned into text; its type is that of what was checked on its way in. Always a fresh one. */
 export function readStored<T>(text: string): T {
   // The one place where stored text gets a type: what went in was validated, and nobody else writes there.
   return fromText(text) as T;

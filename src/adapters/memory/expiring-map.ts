@@ -7,7 +7,8 @@ interface Kept<V> extends HeapItem {
   readonly expiresAt: number | undefined;
 }
 
-// Each write takes more away than it brings, so that what has expired cannot pile up although nobody sweeps.
+// From that many on each write takes more away than it brings, so that what has expired cannot pile up although nobody sweeps.
+const crowd = 1_000;
 const sweptPerWrite = 2;
 
 /** A map whose values may expire: expired is absent at once, and deleted little by little. */
@@ -37,7 +38,7 @@ export class ExpiringMap<V> {
     const kept: Kept<V> = { key, value, expiresAt, heapIndex: -1 };
     this.#kept.set(key, kept);
     if (expiresAt !== undefined) this.#expiring.add(kept);
-    this.sweep(now, sweptPerWrite);
+    if (this.#kept.size > crowd) this.sweep(now, sweptPerWrite);
   }
 
   /** Deletes a value; false when there was none. */

@@ -4,7 +4,7 @@ export interface HeapItem {
   heapIndex: number;
 }
 
-/** A binary heap: gives the first item of an order and takes any item out, in logarithmic time. Items that come in order cost nothing to add. */
+/** A binary heap: gives the first item of an order and takes any item out, in logarithmic time. Items that come in order add at no cost. */
 export class IndexedHeap<T extends HeapItem> {
   readonly #items: T[] = [];
   readonly #isBefore: (a: T, b: T) => boolean;
