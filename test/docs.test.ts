@@ -1,7 +1,8 @@
 /**
  * Every TypeScript block of the documentation is checked by the compiler, and every one that stands by itself is run.
  *
- * A fence may say ` ```ts no-run ` for a block that needs a server or never ends, and ` ```ts tasks.ts ` for one that other blocks of its page import.
+ * A fence may say ` ```ts no-run ` for a block that needs a server or never ends, and ` ```ts tasks.ts ` for one that other blocks of its page import. In
+ * the docstring of an internal symbol ` ```ts ignore ` marks a sketch that is no program; pages have none.
  */
 
 import assert from "node:assert/strict";
@@ -11,7 +12,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
-import { blocksOf, docBlocks } from "./support/doc-blocks.ts";
+import { blocksOf, type DocBlock, docBlocks } from "./support/doc-blocks.ts";
 import { root } from "./support/runtimes.ts";
 import { createServerFolder, type ServerFolder } from "./support/server-folder.ts";
 import { filesUnder } from "./support/test-files.ts";
@@ -20,12 +21,17 @@ const run = promisify(execFile);
 const folder = join(root, ".cache", "docs");
 const pages = ["README.md", ...filesUnder("docs", [".md"]), ...filesUnder("src", [".ts"])].filter((page) => existsSync(join(root, page)));
 const blocks = pages.flatMap((page) =>
-  docBlocks(page).map((block) => ({
+  docBlocks(page).filter((block) => !isIgnored(block)).map((block) => ({
     ...block,
     file: join(folder, page.replaceAll(/[^\w-]/g, "_"), block.flags.find((flag) => flag.endsWith(".ts")) ?? `line-${block.line}.ts`),
     isRun: !block.flags.some((flag) => flag === "no-run" || flag.endsWith(".ts")),
   }))
 );
+
+function isIgnored({ page, flags }: DocBlock): boolean {
+  return page.startsWith("src/") && flags.includes("ignore");
+}
+
 let scratch: ServerFolder | undefined;
 
 before(() => {
