@@ -5,12 +5,6 @@ import { Base64PayloadEncoder } from "./base64.ts";
 import { assertJson, JsonTaskPayloadEncoder } from "./json.ts";
 import type { TaskPayloadEncoder } from "./payload-encoder.ts";
 
-/** The key under which an envelope's headers and a status's meta name the encoder of the arguments. Stored data: never changes. */
-export const ARGS_ENCODER_KEY = "__stemArgsEncoder";
-
-/** The key under which a status's meta names the encoder of the result. Stored data: never changes. */
-export const RESULT_ENCODER_KEY = "__stemResultEncoder";
-
 /** Which encoders one task uses in place of the registry's own; this is the part of a task's metadata that concerns encoding. */
 export interface EncoderOverrides {
   /** Encodes the task's arguments. @default the registry's */
@@ -189,7 +183,7 @@ function checked(encoded: unknown, what: Payload, encoder: TaskPayloadEncoder): 
 function wrap(error: unknown, action: string): PayloadError {
   if (error instanceof PayloadError) return error;
   const reason = error instanceof Error ? error.message : String(error);
-  // A key service that is away for a moment says so, and the task is tried again.
+  // A key service that is away for a moment says so; whoever sees the error may try again.
   return new PayloadError(`${action}: ${reason}`, { cause: error, retryable: StemError.is(error) && error.retryable });
 }
 

@@ -4,7 +4,7 @@ import { Base64PayloadEncoder } from "../../src/encoding/base64.ts";
 import { GzipPayloadEncoder } from "../../src/encoding/gzip.ts";
 import { JsonTaskPayloadEncoder } from "../../src/encoding/json.ts";
 import { TaskPayloadEncoder } from "../../src/encoding/payload-encoder.ts";
-import { ARGS_ENCODER_KEY, EncoderRegistry, RESULT_ENCODER_KEY } from "../../src/encoding/registry.ts";
+import { EncoderRegistry } from "../../src/encoding/registry.ts";
 import { ConfigError, PayloadError, StoreError } from "../../src/errors.ts";
 
 /** An encoder that does what the test says. */
@@ -25,10 +25,6 @@ class Custom extends TaskPayloadEncoder {
     return this.#decode(stored);
   }
 }
-
-test("the keys under which encoder ids are stored never change", () => {
-  assert.deepEqual([ARGS_ENCODER_KEY, RESULT_ENCODER_KEY], ["__stemArgsEncoder", "__stemResultEncoder"]);
-});
 
 test("without options it is JSON, at once and without a copy", () => {
   const registry = new EncoderRegistry();
