@@ -1,11 +1,8 @@
-import { ConfigError } from "../errors.ts";
+import { groupReport, queuedUpdate, runningUpdate, statusUpdate, validateCompletion } from "../contracts/completion.ts";
 import type { CancelOutcome, Completion } from "../contracts/task-ledger.ts";
-import type { Delivery, Settlement } from "../model/delivery.ts";
+import type { Delivery } from "../model/delivery.ts";
 import type { Envelope } from "../model/envelope.ts";
-import { show } from "../model/id.ts";
-import { encoderIn, groupResultOf, owedTo } from "../model/owed.ts";
-import type { TaskState } from "../model/task-state.ts";
-import { isTerminal } from "../model/task-state.ts";
+import { groupResultOf, owedTo } from "../model/owed.ts";
 import type { TaskStatus } from "../model/task-status.ts";
 import type { PublishItem, SettleItem } from "./broker-requests.ts";
 import { toPublishItem, toSettleItem } from "./broker-requests.ts";
@@ -49,42 +46,24 @@ export function toEnqueueItem(envelope: Envelope, limits: LedgerLimits): Enqueue
 
 /** The status of an envelope that waits. */
 export function queuedStatus(envelope: Envelope, limits: StatusLimits): StatusWrite {
-  const { id, name, queue, attempt, meta, groupId } = envelope;
-  return toStatusWrite({ id, state: "queued", name, queue, attempt, meta, ...(groupId === undefined ? {} : { groupId }) }, limits);
+  return toStatusWrite(queuedUpdate(envelope), limits);
+}
+
+/** The status of a task that was handed out. */
+export function runningStatus(delivery: Delivery, limits: StatusLimits): StatusWrite {
+  return toStatusWrite(runningUpdate(delivery), limits);
 }
 
 /** Checks a completion, and that its parts go together. */
 export function toFinishItem(completion: Completion, limits: LedgerLimits): FinishItem {
-  const { delivery, settlement, status, followUps = [] } = completion;
-  const { envelope, consumer } = delivery;
-  const { state, payload, error, meta, ttlMs = envelope.resultTtlMs } = status;
-  requireMatch(settlement.kind, state, envelope.id);
-  const { id, name, queue, attempt, groupId } = envelope;
-  const group = groupId === undefined ? {} : { groupId };
-  const fields = {
-    ...(payload === undefined ? {} : { payload }),
-    ...(error === undefined ? {} : { error }),
-  };
-  const write = toStatusWrite({
-    ...fields,
-    ...group,
-    ...(meta === undefined ? {} : { meta }),
-    ...(ttlMs === undefined || !isTerminal(state) ? {} : { ttl: ttlMs }),
-    id,
-    name,
-    queue,
-    attempt,
-    state,
-    worker: consumer,
-  }, limits.status);
+  const { delivery, settlement, followUps = [] } = validateCompletion(completion);
+  const report = groupReport(completion);
   return {
     settle: toSettleItem({ delivery, settlement }),
-    status: write,
+    status: toStatusWrite(statusUpdate(completion), limits.status),
     followUps: validateList(followUps, "the follow-ups").map((next) => toEnqueueItem(next, limits)),
-    report: groupId === undefined || !isTerminal(state)
-      ? undefined
-      : toReportWrite({ ...fields, ...encoderIn(meta), groupId, taskId: id, state }, limits.status),
-    groupId,
+    report: report === undefined ? undefined : toReportWrite(report, limits.status),
+    groupId: delivery.envelope.groupId,
   };
 }
 
@@ -110,11 +89,4 @@ export function reportOf(status: TaskStatus, groupId: string, limits: StatusLimi
 /** What `cancel` answers to an id that came before in the same call. */
 export function repeatedCancel(first: CancelOutcome): CancelOutcome {
   return first === "unknown" ? "unknown" : "ended";
-}
-
-function requireMatch(kind: Settlement["kind"], state: TaskState, id: string): void {
-  const fits = kind === "nack" ? state === "queued" : kind === "retry" ? state === "retrying" : isTerminal(state);
-  if (fits) return;
-  const expected = kind === "nack" ? `"queued"` : kind === "retry" ? `"retrying"` : "a state that ends the task";
-  throw new ConfigError(`Cannot finish task ${show(id)} as ${show(state)} with ${show(kind)}: expected ${expected}`);
 }

@@ -176,8 +176,7 @@ export function toHeartbeatWrite(heartbeat: Heartbeat, ttlMs: number, maxLength:
 /** Checks which statuses are asked for. */
 export function toStatusQuery(filter: StatusFilter = {}): StatusQuery {
   const { state, name, queue, meta } = filter;
-  for (const [key, value] of Object.entries(meta ?? {})) {
-    validateId(key, "a meta key");
+  for (const [key, value] of Object.entries(validateMeta(meta ?? {}, "a filter's meta"))) {
     if (typeof value === "string" || typeof value === "boolean" || Number.isFinite(value)) continue;
     throw new ConfigError(`Cannot filter by ${show(value)} under meta key ${show(key)}: expected a string, a finite number or a boolean`);
   }

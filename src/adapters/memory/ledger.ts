@@ -1,5 +1,4 @@
 import type { CancelOutcome, CompletionOutcome } from "../../contracts/task-ledger.ts";
-import type { Delivery } from "../../model/delivery.ts";
 import type { Envelope } from "../../model/envelope.ts";
 import { finishVerdict } from "../../model/finish-verdict.ts";
 import type { TaskFailure } from "../../model/task-failure.ts";
@@ -7,7 +6,7 @@ import { isTerminal } from "../../model/task-state.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { ClaimRequest, ReplayRequest } from "../broker-requests.ts";
 import type { EnqueueItem, FinishItem } from "../ledger-requests.ts";
-import { queuedStatus, reportOf } from "../ledger-requests.ts";
+import { queuedStatus, reportOf, runningStatus } from "../ledger-requests.ts";
 import type { LedgerClaim, LedgerSurfaceOptions } from "../ledger-surface.ts";
 import { LedgerSurface } from "../ledger-surface.ts";
 import type { StatusWrite } from "../result-requests.ts";
@@ -52,7 +51,7 @@ export class MemoryLedger extends LedgerSurface {
   protected override async claimNow(request: ClaimRequest): Promise<readonly LedgerClaim[]> {
     const now = this.#clock.now();
     return deliveries.claim(this.#space, request, now).map((delivery) => {
-      if (statuses.start(this.#space, this.#runningStatus(delivery), now)) return { delivery };
+      if (statuses.start(this.#space, runningStatus(delivery, this.limits.status), now)) return { delivery };
       const status = this.#space.statuses.get(delivery.envelope.id, now);
       return status !== undefined && isTerminal(status.state) ? { delivery, ended: statuses.toStatus(status) } : { delivery };
     });
@@ -133,11 +132,5 @@ export class MemoryLedger extends LedgerSurface {
     const group = groupId === undefined ? {} : { groupId };
     const ttl = resultTtlMs === undefined ? {} : { ttl: resultTtlMs };
     return toStatusWrite({ id, state: "cancelled", error, name, queue, ...group, ...ttl }, limits);
-  }
-
-  #runningStatus({ envelope, consumer: worker }: Delivery): StatusWrite {
-    const { id, name, queue, attempt, groupId } = envelope;
-    const group = groupId === undefined ? {} : { groupId };
-    return toStatusWrite({ id, state: "running", attempt, name, queue, worker, ...group }, this.limits.status);
   }
 }
