@@ -2,7 +2,7 @@
 export type Random = () => number;
 
 /** The runtime's own source: fast, fit for jitter and sampling, unfit for secrets. */
-export const systemRandom: Random = () => Math.random();
+export const systemRandom: Random = (): number => Math.random();
 
 // The most that the Web Crypto interface gives in one call.
 const largestDraw = 65_536;
