@@ -58,7 +58,7 @@ export function defineTables(kit: Kit) {
     chordDoneAt: kit.ms("chord_done_at"),
   }, (t) => [
     kit.key("groups", [t.ns, t.id]),
-    kit.index("groups_chord", [t.ns, t.completedAt])
+    kit.index("groups_chord", [t.ns, t.completedAt, t.id])
       .where(sql`${t.callback} is not null and ${t.chordDoneAt} is null and ${t.completedAt} is not null`),
     kit.index("groups_expires", [t.ns, t.expiresAt]).where(sql`${t.expiresAt} is not null`),
   ]);
@@ -129,7 +129,6 @@ function taskColumns(kit: Kit) {
     startedAt: kit.ms("started_at"),
     finishedAt: kit.ms("finished_at"),
     expiresAt: kit.ms("expires_at"),
-    ttlMs: kit.ms("ttl_ms"),
 
     // The delivery: what the broker hands out. The queue belongs to both parts.
     queue: kit.str("queue"),
