@@ -19,3 +19,8 @@ export function taskTopic(namespace: string, taskId: string): string {
 export function channelTopic(namespace: string, channel: string): string {
   return `channel ${namespace} ${channel}`;
 }
+
+/** Something has become claimable in some queue of the namespace. */
+export function readyTopic(namespace: string): string {
+  return `ready ${namespace}`;
+}

@@ -1,0 +1,132 @@
+import { sql } from "drizzle-orm";
+import type { SQL } from "drizzle-orm";
+import type { EnqueueItem } from "../ledger-requests.ts";
+import type { PublishItem } from "../broker-requests.ts";
+import type { RowValues } from "./arguments.ts";
+import type { SqlDatabase } from "./database.ts";
+import { selectInto } from "./insert-rows.ts";
+import { isKnown } from "./order-of-truth.ts";
+import type { Statement } from "./statement.ts";
+import type { Tables } from "./tables.ts";
+
+const ITEM = {
+  id: "text",
+  queue: "text",
+  priority: "int",
+  attempt: "int",
+  notBefore: "ms",
+  delayMs: "ms",
+  leaseMs: "ms",
+  envelope: "text",
+  state: "text",
+  name: "text",
+  meta: "text",
+  groupId: "text",
+} as const;
+
+const SHAPE = { ns: "text", items: ITEM } as const;
+
+/** One envelope as a row. */
+export type PublishRow = RowValues<typeof ITEM>;
+
+/** Accepts envelopes; answers the ids of those that were not known. */
+export type PublishStatement = Statement<typeof SHAPE, { readonly id: string }>;
+
+/**
+ * - `publish`: the delivery only; a status on record stays.
+ * - `enqueue`: with the status `queued`; refused while another status is on record.
+ * - `replay`: with the status `queued` at the next attempt where the earlier one is on record, or where the row asks for it.
+ */
+export type PublishMode = "publish" | "enqueue" | "replay";
+
+/** Makes the statement that accepts envelopes. No id may come twice in one batch. */
+export function publishStatement(database: SqlDatabase, mode: PublishMode): PublishStatement {
+  return database.statement(`publish.${mode}`, SHAPE, ({ db, tables, args, dialect }) => {
+    const { tasks, newTasks, deadLetters } = tables;
+    const { now } = dialect;
+    const { from, column, position } = args.items;
+    // The store's own time decides: a delay counts from here.
+    const notBefore = sql`coalesce(${now} + ${column.delayMs}, ${column.notBefore})`;
+    const source = selectInto(newTasks, {
+      ns: args.ns,
+      id: column.id,
+      name: column.name,
+      state: column.state,
+      attempt: column.attempt,
+      meta: column.meta,
+      groupId: column.groupId,
+      createdAt: now,
+      updatedAt: now,
+      queue: column.queue,
+      priority: column.priority,
+      phase: sql`case when ${notBefore} > ${now} then 1 else 0 end`,
+      dueAt: sql`case when ${notBefore} > ${now} then ${notBefore} end`,
+      leaseMs: column.leaseMs,
+      deliveryAttempt: column.attempt,
+      envelope: column.envelope,
+    }, {
+      from,
+      where: sql`not exists (select 1 from ${deadLetters} where ${deadLetters.ns} = ${args.ns} and ${deadLetters.id} = ${column.id}
+        and ${deadLetters.expiresAt} > ${now})`,
+      orderBy: position,
+    });
+    const known = isKnown(tasks, now);
+    const free = sql`${tasks.phase} is null`;
+    return db.insert(newTasks).select(source).onConflictDoUpdate({
+      target: [newTasks.ns, newTasks.id],
+      set: { ...DELIVERY, ...(mode === "publish" ? {} : queuedStatus(tasks, known)) },
+      setWhere: mode === "enqueue" ? sql`${free} and (not ${known} or ${tasks.state} = 'queued')` : free,
+    }).returning({ id: newTasks.id, signal: dialect.signal });
+  });
+}
+
+/** Makes the row of an envelope, without a status. */
+export function publishRow({ envelope, text }: PublishItem): PublishRow {
+  const { id, queue, priority, attempt, notBefore, delayMs, visibilityTimeoutMs } = envelope;
+  return { id, queue, priority, attempt, notBefore, delayMs, leaseMs: visibilityTimeoutMs, envelope: text };
+}
+
+/** Makes the row of a task with its status. */
+export function enqueueRow(item: EnqueueItem): PublishRow {
+  const { state, name, meta, groupId } = item.status;
+  return { ...publishRow(item), state, name, meta, groupId };
+}
+
+// The token is not reset: whoever settled an earlier delivery of this row raised it.
+const DELIVERY = {
+  ...excluded("queue", "priority", "phase", "envelope"),
+  dueAt: sql`excluded.due_at`,
+  leaseMs: sql`excluded.lease_ms`,
+  deliveryAttempt: sql`excluded.delivery_attempt`,
+  deliveries: 0,
+  consumer: null,
+};
+
+/** The status of a row that is published again: what the batch gives, else the one on record moved to the new attempt, unless that is final. */
+function queuedStatus(tasks: Tables["tasks"], known: SQL): Record<string, SQL> {
+  const final = sql`(${known} and ${tasks.state} in ('succeeded', 'cancelled'))`;
+  const cleared = (column: unknown): SQL => sql`case when ${final} then ${column} end`;
+  const given = (name: string, column: unknown): SQL => sql`case when ${final} then ${column} else coalesce(excluded.${sql.identifier(name)}, ${column}) end`;
+  return {
+    state: sql`case when ${final} then ${tasks.state} else coalesce(excluded.state, case when ${known} then 'queued' end) end`,
+    attempt: sql`case when ${final} then ${tasks.attempt} else excluded.attempt end`,
+    name: given("name", tasks.name),
+    meta: given("meta", tasks.meta),
+    groupId: given("group_id", tasks.groupId),
+    createdAt: sql`case when ${known} then ${tasks.createdAt} else excluded.created_at end`,
+    updatedAt: sql`excluded.updated_at`,
+    payload: cleared(tasks.payload),
+    error: cleared(tasks.error),
+    progress: cleared(tasks.progress),
+    worker: cleared(tasks.worker),
+    startedAt: cleared(tasks.startedAt),
+    finishedAt: cleared(tasks.finishedAt),
+    expiresAt: cleared(tasks.expiresAt),
+  };
+}
+
+function excluded<Name extends string>(...names: Name[]): Record<Name, SQL> {
+  const entries = names.map((name) => [name, sql`excluded.${sql.identifier(name)}`] as const);
+  // Object.fromEntries forgets the names.
+  return Object.fromEntries(entries) as Record<Name, SQL>;
+}
