@@ -20,7 +20,7 @@ import { toDeliveries } from "./delivery-row.ts";
 import { ReadyRows } from "./ready-rows.ts";
 import { publishRow, publishStatement } from "./publish-statements.ts";
 import { queueStatements } from "./queue-statements.ts";
-import { joinSideOf } from "./results.ts";
+import { joinSideOf } from "./join-side.ts";
 import { SqlDeliveries } from "./deliveries.ts";
 import { SqlLedger } from "./ledger.ts";
 import { queueTopic, readyTopic } from "./topics.ts";

@@ -10,7 +10,7 @@ import type { SqlDeadLetters } from "./dead-letter-store.ts";
 import { envelopeAt } from "./delivery-row.ts";
 import type { FinishRow, FinishStatements, LockedRow } from "./finish-statements.ts";
 import { DELIVERY_ACTION, finishStatements } from "./finish-statements.ts";
-import type { JoinSide } from "./results.ts";
+import type { JoinSide } from "./join-side.ts";
 import { knownStatus } from "./status-row.ts";
 import { taskTopic } from "./topics.ts";
 

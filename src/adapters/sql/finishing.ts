@@ -11,7 +11,7 @@ import type { SqlDeadLetters } from "./dead-letter-store.ts";
 import { SqlDeliveries } from "./deliveries.ts";
 import type { FinishRow, FinishStatements, WrittenRow } from "./finish-statements.ts";
 import { DELIVERY_ACTION, finishStatements } from "./finish-statements.ts";
-import type { JoinSide } from "./results.ts";
+import type { JoinSide } from "./join-side.ts";
 import { knownStatus } from "./status-row.ts";
 import { queueTopic, taskTopic } from "./topics.ts";
 

@@ -16,7 +16,7 @@ import { Finishing } from "./finishing.ts";
 import { enqueueRow, publishStatement } from "./publish-statements.ts";
 import { queueStatements } from "./queue-statements.ts";
 import { ReadyRows } from "./ready-rows.ts";
-import type { JoinSide } from "./results.ts";
+import type { JoinSide } from "./join-side.ts";
 import { queueTopic, taskTopic } from "./topics.ts";
 
 /** What a {@link SqlLedger} works on. */
