@@ -91,7 +91,8 @@ export class StemStack {
     const adapters = new Map(settled.filter((each) => each.status === "fulfilled").map((each) => each.value));
     const failure = settled.find((each) => each.status === "rejected");
     if (failure !== undefined) {
-      await closeAll([...adapters.values()]);
+      // The failure to connect is what the caller can act on; one to close again after it is not.
+      await Promise.allSettled([...adapters.values()].map((adapter) => adapter.close()));
       throw failure.reason;
     }
     return new StemStack(adapters, url, overrides);
@@ -114,5 +115,7 @@ export class StemStack {
 }
 
 async function closeAll(adapters: readonly Adapter[]): Promise<void> {
-  await Promise.all(adapters.map((adapter) => adapter.close()));
+  const settled = await Promise.allSettled(adapters.map((adapter) => adapter.close()));
+  const failure = settled.find((each) => each.status === "rejected");
+  if (failure !== undefined) throw failure.reason;
 }

@@ -8,6 +8,7 @@ import type { Middleware } from "../tasks/middleware.ts";
 import { TaskRegistry } from "../tasks/registry.ts";
 import type { AnyTask, Task } from "../tasks/task.ts";
 import type { ShutdownOptions, WorkerTuning } from "../worker/worker-options.ts";
+import { shutdownSettings } from "../worker/worker-options.ts";
 import { Worker } from "../worker/worker.ts";
 import type { StackOptions } from "./stack.ts";
 import { StemStack } from "./stack.ts";
@@ -94,14 +95,17 @@ export class StemApp {
     ...parameters: EnqueueParameters<NoInfer<Input>>
   ): Promise<TaskHandle<Result>> {
     this.#requireOpen("enqueue");
-    const handle = await this.stem.enqueue(task, ...parameters);
     const name = typeof task === "string" ? task : task.name;
-    if (this.#autoStart && this.stem.registry.find(name) !== undefined) await this.worker.start();
-    return handle;
+    // Before the task is written: a start that fails must not make an accepted task look refused. A worker that was stopped stays so.
+    const isFirst = this.#autoStart && this.worker.state === "idle" && this.stem.registry.find(name) !== undefined;
+    if (isFirst) await this.worker.start();
+    return await this.stem.enqueue(task, ...parameters);
   }
 
   /** Shuts the worker down, warm by default, then closes the stores. Calling it again waits for the same end; a stricter mode takes over. */
   async close(options: ShutdownOptions = {}): Promise<void> {
+    // A mistake in the options must not close the stores under a running worker.
+    shutdownSettings(options);
     this.#closing ??= this.#close(options);
     await Promise.all([this.worker.shutdown(options), this.#closing]);
   }

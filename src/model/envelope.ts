@@ -1,4 +1,5 @@
 import type { RetryPolicy } from "../time/backoff.ts";
+import { normalizeRetryPolicy } from "../time/backoff.ts";
 import type { Clock } from "../time/clock.ts";
 import { systemClock } from "../time/clock.ts";
 import { uuidV7 } from "../time/id.ts";
@@ -140,6 +141,7 @@ function validateNested(envelope: Envelope, depth: number): Envelope {
     const value = envelope[field];
     if (value !== undefined) validateId(value, field);
   }
+  if (envelope.retryPolicy !== undefined) normalizeRetryPolicy(envelope.retryPolicy);
   for (const [key, value] of Object.entries(envelope.headers)) {
     validateId(key, "a header's name");
     if (typeof value !== "string") throw new ConfigError(`Cannot use ${show(value)} as header ${show(key)}: expected a string`);

@@ -1,4 +1,5 @@
 import { ConfigError } from "../errors.ts";
+import { assertJson } from "../encoding/json.ts";
 import type { EncoderRegistry } from "../encoding/registry.ts";
 import type { Envelope } from "../model/envelope.ts";
 import { ARGS_ENCODER_META, envelope } from "../model/envelope.ts";
@@ -48,7 +49,9 @@ export async function buildEnvelope(sources: EnvelopeSources, call: LinkedCall, 
   const now = clock.now();
   const encoded = await encodeArgs(sources, task, call.args);
   const settings = envelopeSettings(task ?? {}, call, now);
-  const descent: Lineage = { parentId: id, rootId: lineage?.rootId ?? id, headers: {} };
+  if (call.meta !== undefined) assertJson(call.meta, "meta");
+  const headers = { ...lineage?.headers, ...call.headers };
+  const descent: Lineage = { parentId: id, rootId: lineage?.rootId ?? id, headers: traceHeaders(headers) };
   return envelope(
     defined({
       ...settings,
@@ -57,7 +60,7 @@ export async function buildEnvelope(sources: EnvelopeSources, call: LinkedCall, 
       name,
       queue: settings.queue ?? sources.route(name),
       args: encoded.value,
-      headers: { ...lineage?.headers, ...call.headers },
+      headers,
       meta: { ...call.meta, [ARGS_ENCODER_META]: encoded.encoderId },
       enqueuedAt: now,
       groupId: call.groupId,
@@ -70,8 +73,13 @@ export async function buildEnvelope(sources: EnvelopeSources, call: LinkedCall, 
   );
 }
 
-/** The headers of distributed tracing (W3C Trace Context and Baggage) that children take over. */
-export const TRACE_HEADERS: readonly string[] = Object.freeze(["traceparent", "tracestate", "baggage"]);
+// W3C Trace Context and Baggage: the headers that children take over.
+const TRACE_HEADERS = ["traceparent", "tracestate", "baggage"];
+
+/** Picks the headers of distributed tracing, which children take over. */
+export function traceHeaders(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => TRACE_HEADERS.includes(name.toLowerCase())));
+}
 
 async function encodeArgs(sources: EnvelopeSources, task: AnyTask | undefined, args: unknown) {
   // Checked here so that the mistake shows where it was made. The worker parses the same input again and gets the schema's output.

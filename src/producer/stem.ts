@@ -116,13 +116,7 @@ export class Stem {
    */
   async prepare(call: NamedCall, lineage?: Lineage): Promise<Envelope> {
     const envelope = await buildEnvelope(this.#sources, call, lineage);
-    if (this.#middleware.length === 0) return envelope;
-    const passed = await intercept(this.#middleware, envelope);
-    if (passed === undefined) throw new ConfigError(`Cannot enqueue task "${envelope.name}": a middleware did not pass it on`);
-    if (passed.id !== envelope.id) {
-      throw new ConfigError(`Cannot enqueue task "${envelope.name}": a middleware changed its id from "${envelope.id}" to "${passed.id}"`);
-    }
-    return passed;
+    return this.#middleware.length === 0 ? envelope : await this.#intercept(envelope);
   }
 
   /** Publishes prepared envelopes. Answers one boolean each, in order: false when the id was known already. */
@@ -137,6 +131,26 @@ export class Stem {
    */
   handle<Result = unknown>(taskId: string, _task?: Task<unknown, Result>): TaskHandle<Result> {
     return new TaskHandle(validateId(taskId, "a task's id"), false, this.#handleSources);
+  }
+
+  /** The tasks linked to this one are published without another word from here, so they pass now. */
+  async #intercept(envelope: Envelope): Promise<Envelope> {
+    const { onSuccess, onFailure } = envelope;
+    const linked = {
+      ...envelope,
+      ...(onSuccess === undefined ? {} : { onSuccess: await this.#interceptAll(onSuccess) }),
+      ...(onFailure === undefined ? {} : { onFailure: await this.#interceptAll(onFailure) }),
+    };
+    const passed = await intercept(this.#middleware, linked);
+    if (passed === undefined) throw new ConfigError(`Cannot enqueue task "${envelope.name}": a middleware did not pass it on`);
+    if (passed.id !== envelope.id) {
+      throw new ConfigError(`Cannot enqueue task "${envelope.name}": a middleware changed its id from "${envelope.id}" to "${passed.id}"`);
+    }
+    return passed;
+  }
+
+  #interceptAll(envelopes: readonly Envelope[]): Promise<readonly Envelope[]> {
+    return Promise.all(envelopes.map((envelope) => this.#intercept(envelope)));
   }
 
   get #handleSources(): { readonly backend: ResultBackend; readonly encoders: EncoderRegistry } {

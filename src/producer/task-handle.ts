@@ -58,8 +58,10 @@ export class TaskHandle<Result = unknown> {
       throw new TaskFailedError(this.id, `Task "${this.id}" failed: ${error?.message ?? "no reason was recorded"}`, cause);
     }
     if (status.state === "cancelled") throw new TaskRevokedError(this.id, error?.message);
-    const encoder = status.meta[RESULT_ENCODER_META];
-    const value = await this.#sources.encoders.decodeResult(status.payload, typeof encoder === "string" ? encoder : undefined);
+    const encoderId = status.meta[RESULT_ENCODER_META];
+    // A task whose result nobody wants keeps neither: that is no result, and not one that cannot be read.
+    const isEmpty = status.payload === undefined && encoderId === undefined;
+    const value = isEmpty ? undefined : await this.#sources.encoders.decodeResult(status.payload, encoderId);
     // The type is the task's word: what its handler returned went through the encoder and back.
     return value as Result;
   }

@@ -6,7 +6,10 @@ import type { TaskContext } from "./context.ts";
  * What it throws fails the enqueue, or counts as a failure of the attempt.
  */
 export interface Middleware {
-  /** Sees each envelope before it is published, and passes it on, changed if need be; the id must stay. */
+  /**
+   * Sees each envelope before it is published, and passes it on, changed if need be; the id must stay. Linked tasks are seen when the task
+   * that they follow is enqueued.
+   */
   onEnqueue?(envelope: Envelope, next: (envelope: Envelope) => Promise<void>): Promise<void>;
   /** Runs around the handler; returns what `next` returned, or a result of its own. */
   onExecute?(context: TaskContext, next: () => Promise<unknown>): Promise<unknown>;
@@ -14,17 +17,16 @@ export interface Middleware {
 
 /** Runs a handler inside the middleware. */
 export function execute(middleware: readonly Middleware[], context: TaskContext, handler: () => unknown): unknown {
+  // Without middleware a synchronous handler costs no promise.
+  if (middleware.length === 0) return handler();
   let next = async (): Promise<unknown> => await handler();
-  let wrapped = false;
   for (const layer of middleware.toReversed()) {
     const { onExecute } = layer;
     if (onExecute === undefined) continue;
     const inner = next;
     next = () => onExecute.call(layer, context, inner);
-    wrapped = true;
   }
-  // Without middleware a synchronous handler costs no promise.
-  return wrapped ? next() : handler();
+  return next();
 }
 
 /** Passes an envelope through the middleware. Answers `undefined` when a layer did not pass it on. */

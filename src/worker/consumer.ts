@@ -2,6 +2,7 @@ import { Wake } from "../async/wake.ts";
 import type { TaskLedger } from "../contracts/task-ledger.ts";
 import type { Delivery } from "../model/delivery.ts";
 import type { Clock } from "../time/clock.ts";
+import { nextTurn } from "../time/next-turn.ts";
 import { sleep } from "../time/sleep.ts";
 import { HeldTask } from "./held-task.ts";
 import type { LeaseKeeper } from "./leases.ts";
@@ -23,13 +24,13 @@ export interface ConsumerOptions {
   /** How long an aborted handler is waited for. */
   readonly graceMs: number;
   /** Keeps the leases of what is held. */
-  readonly leases: LeaseKeeper;
+  readonly leases: Pick<LeaseKeeper, "keep" | "drop">;
   /** Measures durations and pauses. */
   readonly clock: Clock;
   /** Runs one task and writes its outcome; resolves when that is stored. Calls `onEnded` when the handler has ended. */
   readonly run: (held: HeldTask, onEnded: () => void) => Promise<void>;
-  /** Hears of claims that failed; they are tried again. */
-  readonly onError: (error: unknown) => void;
+  /** Hears of what failed, and of what the consumer was doing: claims are tried again. */
+  readonly onError: (operation: string, error: unknown) => void;
 }
 
 const MAX_CLAIM = 1_000;
@@ -38,6 +39,8 @@ const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
 // Handlers at least this long gain nothing from tasks held ready: those are better off with an idle worker.
 const SHORT_HANDLER_MS = 50;
+// With a store in the same process everything may go on in promises alone: timers, sockets and signals get a turn this often.
+const TURN_AFTER_MS = 5;
 
 /** Claims tasks for the free slots and a few more, and runs at most `concurrency` of them at once. */
 export class Consumer {
@@ -61,8 +64,9 @@ export class Consumer {
 
   /** Claims and runs until the signal aborts; resolves when no claim is under way any more. Running tasks go on. */
   async consume(signal: AbortSignal): Promise<void> {
-    const { queues, workerId: consumer, leaseMs } = this.#options;
+    const { queues, workerId: consumer, leaseMs, clock } = this.#options;
     let pauseMs = FIRST_PAUSE_MS;
+    let turnAtMs = clock.monotonic() + TURN_AFTER_MS;
     while (!signal.aborted) {
       const ticket = this.#changed.ticket();
       const limit = this.#wanted();
@@ -73,18 +77,25 @@ export class Consumer {
         }
         this.#accept(await this.#options.ledger.claim({ queues, consumer, limit, leaseMs, waitMs: WAIT_MS, signal }));
         pauseMs = FIRST_PAUSE_MS;
+        if (clock.monotonic() < turnAtMs) continue;
+        await nextTurn();
+        turnAtMs = clock.monotonic() + TURN_AFTER_MS;
       } catch (error) {
         if (signal.aborted) break;
-        this.#options.onError(error);
+        this.#options.onError("claim tasks", error);
         await this.#pause(pauseMs, signal);
         pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
       }
     }
   }
 
-  /** Stops starting tasks. Answers those that were claimed and not started, still leased. */
-  takeBuffered(): readonly HeldTask[] {
+  /** Starts no more tasks; what is claimed from now on is only kept. */
+  pause(): void {
     this.#paused = true;
+  }
+
+  /** Takes over what was claimed and not started, still leased. */
+  takeBuffered(): readonly HeldTask[] {
     return this.#buffer.splice(0);
   }
 
@@ -115,18 +126,17 @@ export class Consumer {
   }
 
   async #run(held: HeldTask): Promise<void> {
-    const startedMs = this.#options.clock.monotonic();
     const onEnded = (): void => {
       if (!this.#running.delete(held)) return;
       this.#settling.add(held);
-      this.#meanMs += (this.#options.clock.monotonic() - startedMs - this.#meanMs) / 16;
+      if (held.durationMs !== undefined) this.#meanMs += (held.durationMs - this.#meanMs) / 16;
       this.#startNext();
       this.#changed.notify();
     };
     try {
       await this.#options.run(held, onEnded);
     } catch (error) {
-      this.#options.onError(error);
+      this.#options.onError("run a task", error);
     } finally {
       onEnded();
       this.#options.leases.drop(held);
@@ -139,8 +149,11 @@ export class Consumer {
     const { concurrency } = this.#options;
     // Outcomes that wait to be written are work too: a store that is away must not let them pile up.
     if (this.#settling.size > 4 * concurrency + 100) return 0;
+    const ahead = this.#ahead();
     const free = concurrency - this.#running.size - this.#buffer.length;
-    return Math.min(MAX_CLAIM, free + this.#ahead());
+    // While enough is held ready, wait for more room: many small claims cost more than one large one.
+    if (free <= 0 && -free * 2 > ahead) return 0;
+    return Math.min(MAX_CLAIM, free + ahead);
   }
 
   #ahead(): number {

@@ -3,10 +3,10 @@ export type Ending =
   | {
     /** The handler returned, and its result was encoded. */
     readonly kind: "returned";
-    /** The encoded result; absent when it returned nothing. */
+    /** The encoded result; absent when it returned nothing, or nobody wants it. */
     readonly payload?: unknown;
-    /** The encoder of the payload. */
-    readonly encoderId: string;
+    /** The encoder of the payload; absent when nobody wants the result. */
+    readonly encoderId?: string;
   }
   | {
     /** The handler, or middleware around it, threw; or its time limit passed. */

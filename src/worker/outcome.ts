@@ -1,6 +1,7 @@
-import type { Completion } from "../contracts/task-ledger.ts";
+import type { Completion, CompletionStatus } from "../contracts/task-ledger.ts";
 import type { Delivery } from "../model/delivery.ts";
 import { DEAD_LETTER_REASONS } from "../model/delivery.ts";
+import type { Envelope } from "../model/envelope.ts";
 import type { TaskFailure } from "../model/task-failure.ts";
 import { toFailure } from "../model/task-failure.ts";
 import { RESULT_ENCODER_META } from "../model/task-status.ts";
@@ -21,22 +22,14 @@ export interface OutcomeOptions {
 /** An ending that leaves something to decide. */
 export type SettledEnding = Exclude<Ending, { readonly kind: "lost" }>;
 
+type ReturnedEnding = Extract<Ending, { readonly kind: "returned" }>;
+
 /** Decides what follows from an attempt's end: the settlement, the status, and the tasks linked to it. Pure. */
 export function decide(delivery: Delivery, ending: SettledEnding, options: OutcomeOptions): Completion {
   const { envelope } = delivery;
   switch (ending.kind) {
     case "returned":
-      return {
-        delivery,
-        settlement: { kind: "ack" },
-        status: {
-          state: "succeeded",
-          ...(envelope.ignoreResult === true
-            ? {}
-            : { payload: ending.payload, meta: { ...envelope.meta, [RESULT_ENCODER_META]: ending.encoderId } }),
-        },
-        ...followUps(envelope.onSuccess),
-      };
+      return { delivery, settlement: { kind: "ack" }, status: succeeded(envelope, ending), ...followUps(envelope.onSuccess) };
     case "threw":
       return afterThrow(delivery, ending.thrown, options);
     case "refused":
@@ -48,9 +41,15 @@ export function decide(delivery: Delivery, ending: SettledEnding, options: Outco
   }
 }
 
+function succeeded(envelope: Envelope, { payload, encoderId }: ReturnedEnding): CompletionStatus {
+  if (envelope.ignoreResult === true || encoderId === undefined) return { state: "succeeded" };
+  return { state: "succeeded", payload, meta: { ...envelope.meta, [RESULT_ENCODER_META]: encoderId } };
+}
+
 function afterThrow(delivery: Delivery, thrown: unknown, options: OutcomeOptions): Completion {
   if (thrown instanceof RejectSignal) {
-    const reason = thrown.reason ?? DEAD_LETTER_REASONS.rejected;
+    // An empty reason says nothing, and is none to any store.
+    const reason = thrown.reason || DEAD_LETTER_REASONS.rejected;
     return giveUp(delivery, reason, { name: "Rejected", message: reason });
   }
   const { envelope } = delivery;

@@ -1,7 +1,7 @@
 import type { ResultBackend } from "../contracts/result-backend.ts";
 import { assertJson } from "../encoding/json.ts";
 import type { Envelope } from "../model/envelope.ts";
-import { TRACE_HEADERS } from "../producer/envelope-builder.ts";
+import { traceHeaders } from "../producer/envelope-builder.ts";
 import type { Stem } from "../producer/stem.ts";
 import type { TaskContext } from "../tasks/context.ts";
 import type { RetryOptions } from "../tasks/signals.ts";
@@ -79,6 +79,8 @@ export class RunContext implements TaskContext {
 
   async progress(value: unknown): Promise<void> {
     assertJson(value, `the progress of task "${this.name}"`);
+    // Another worker's progress, or the end that is on record, must not be painted over.
+    this.#held.requireHeld("report progress");
     await this.#sources.backend.set(this.id, "running", { attempt: this.attempt, progress: value, worker: this.workerId });
   }
 
@@ -92,8 +94,8 @@ export class RunContext implements TaskContext {
 
   async enqueue<Input>(task: Task<Input> | string, call: TaskCall<NoInfer<Input>> = {}): Promise<string> {
     const { stem } = this.#sources;
-    const headers = Object.fromEntries(Object.entries(this.headers).filter(([name]) => TRACE_HEADERS.includes(name.toLowerCase())));
-    const child = await stem.prepare({ ...call, task }, { parentId: this.id, rootId: this.rootId, headers });
+    const lineage = { parentId: this.id, rootId: this.rootId, headers: traceHeaders(this.headers) };
+    const child = await stem.prepare({ ...call, task }, lineage);
     await stem.publish([child]);
     return child.id;
   }

@@ -1,4 +1,5 @@
 import { Batcher } from "../async/batcher.ts";
+import { anySignal } from "../async/signal.ts";
 import type { Completion, CompletionOutcome, TaskLedger } from "../contracts/task-ledger.ts";
 import { StemError } from "../errors.ts";
 import { DEAD_LETTER_REASONS } from "../model/delivery.ts";
@@ -9,7 +10,7 @@ import { sleep } from "../time/sleep.ts";
 /** What settling needs. */
 export interface SettlerOptions {
   /** Writes completions. */
-  readonly ledger: TaskLedger;
+  readonly ledger: Pick<TaskLedger, "finish">;
   /** Measures the pauses between attempts. */
   readonly clock: Clock;
   /** Hears of writes that failed and are tried again. */
@@ -32,18 +33,24 @@ export class Settler {
   }
 
   /**
-   * Writes one completion. Answers its outcome, or `undefined` when one of the signals aborted before the store could be reached:
-   * the lease then runs out, and another worker takes over.
+   * Writes one completion. Answers its outcome, or `undefined` when it could not be written: the lease then runs out, and another worker
+   * takes over. `abandoned` gives the signals that end the attempts; it is only asked once the store has failed.
    */
-  async settle(completion: Completion, abandoned: readonly AbortSignal[]): Promise<CompletionOutcome | undefined> {
+  async settle(completion: Completion, abandoned: () => readonly AbortSignal[]): Promise<CompletionOutcome | undefined> {
     let attempt = completion;
     for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
       try {
         return await this.#batcher.add(attempt);
       } catch (error) {
         this.#options.onError(error);
-        if (StemError.is(error) && error.code === "PAYLOAD" && attempt === completion) attempt = withoutPayload(completion, error);
-        else if (!(StemError.is(error) && error.retryable) || !(await this.#pause(pauseMs, abandoned))) return undefined;
+        if (!StemError.is(error)) return undefined;
+        if (!error.retryable) {
+          const next = withoutWhatWasRefused(attempt, error);
+          if (next === undefined) return undefined;
+          attempt = next;
+        } else if (!(await this.#pause(pauseMs, abandoned()))) {
+          return undefined;
+        }
       }
     }
   }
@@ -54,22 +61,32 @@ export class Settler {
   }
 
   async #pause(ms: number, abandoned: readonly AbortSignal[]): Promise<boolean> {
+    const { signal, dispose } = anySignal(...abandoned);
     try {
-      await sleep(ms, { clock: this.#options.clock, signal: AbortSignal.any([...abandoned]) });
+      await sleep(ms, { clock: this.#options.clock, signal });
       return true;
     } catch {
       // Aborted: nobody waits for this settlement any more.
       return false;
+    } finally {
+      dispose();
     }
   }
 }
 
-/** The store refused the result, as too large for instance: the task ends as failed with that error instead of cycling for ever. */
-function withoutPayload(completion: Completion, error: StemError): Completion {
+/**
+ * The store refused what it was given, for good. Run again the task would end the same way, so it ends as failed with that error: first with
+ * the tasks that follow a failure, then without them, in case it is they that cannot be written. `undefined` when nothing is left to leave out.
+ */
+function withoutWhatWasRefused({ delivery, settlement, followUps }: Completion, error: StemError): Completion | undefined {
+  if (error.code !== "PAYLOAD" && error.code !== "CONFIG") return undefined;
   const failure = toFailure(error);
-  return {
-    delivery: completion.delivery,
+  const failed: Completion = {
+    delivery,
     settlement: { kind: "deadLetter", reason: DEAD_LETTER_REASONS.result, error: failure },
     status: { state: "failed", error: failure },
   };
+  const { onFailure } = delivery.envelope;
+  if (settlement.kind !== "deadLetter") return onFailure === undefined ? failed : { ...failed, followUps: onFailure };
+  return followUps === undefined ? undefined : failed;
 }

@@ -110,9 +110,26 @@ export function workerSettings(options: WorkerOptions): WorkerSettings {
   });
 }
 
-/** The milliseconds after which a warm shutdown turns hard; `undefined` when it has no limit. */
-export function shutdownLimitMs(options: ShutdownOptions): number | undefined {
-  return options.timeout === undefined ? undefined : durationMs(options.timeout, "the timeout of a shutdown");
+/** The ways to end, the gentlest first. */
+export const SHUTDOWN_MODES = ["warm", "soft", "hard"] as const;
+
+/** A shutdown's options, checked. */
+export interface ShutdownSettings {
+  readonly mode: (typeof SHUTDOWN_MODES)[number];
+  /** Infinite when a warm shutdown may take any time. */
+  readonly timeoutMs: number;
+}
+
+/**
+ * Checks how to shut down.
+ *
+ * @throws {ConfigError} that names the option, its value and what was expected.
+ */
+export function shutdownSettings({ mode = "warm", timeout }: ShutdownOptions): ShutdownSettings {
+  if (!SHUTDOWN_MODES.includes(mode)) {
+    throw new ConfigError(`Cannot use ${show(mode)} as the mode of a shutdown: expected "warm", "soft" or "hard"`);
+  }
+  return { mode, timeoutMs: timeout === undefined ? Number.POSITIVE_INFINITY : durationMs(timeout, "the timeout of a shutdown") };
 }
 
 function queueNames(queues: readonly string[]): readonly string[] {

@@ -1,3 +1,4 @@
+import { deferred } from "../async/deferred.ts";
 import { EventSource } from "../async/event-source.ts";
 import type { ServiceState } from "../async/service.ts";
 import { Service } from "../async/service.ts";
@@ -23,8 +24,8 @@ import type { HeldTask } from "./held-task.ts";
 import { LeaseKeeper } from "./leases.ts";
 import { decide } from "./outcome.ts";
 import { Settler } from "./settler.ts";
-import type { ShutdownOptions, WorkerOptions, WorkerSettings } from "./worker-options.ts";
-import { shutdownLimitMs, workerSettings } from "./worker-options.ts";
+import type { ShutdownOptions, ShutdownSettings, WorkerOptions, WorkerSettings } from "./worker-options.ts";
+import { SHUTDOWN_MODES, shutdownSettings, workerSettings } from "./worker-options.ts";
 
 /**
  * Runs tasks: claims them, keeps their leases, runs their handlers with a real cap on concurrency, and stores what became of them.
@@ -62,10 +63,13 @@ export class Worker {
   readonly #service: Service;
   readonly #claiming = new AbortController();
   readonly #forced = new AbortController();
+  readonly #deserted = deferred<void>();
+  readonly #shutdownTimers: (() => void)[] = [];
   #claimLoop: Promise<void> = Promise.resolve();
   #startedAt = 0;
   #processed = 0;
-  #shutdown: ShutdownOptions = {};
+  #mode: ShutdownSettings["mode"] = "warm";
+  #timeoutMs = Number.POSITIVE_INFINITY;
 
   /**
    * Makes a worker; it claims nothing before `start`.
@@ -91,6 +95,7 @@ export class Worker {
       encoders: encodersFor(this.registry, options),
       middleware: options.middleware ?? [],
       maxDeliveries: this.#settings.maxDeliveries,
+      onBegin: ({ delivery }) => this.#events.emit({ type: "task-started", delivery }),
     };
     this.#consumer = new Consumer({
       ...this.#settings,
@@ -99,7 +104,7 @@ export class Worker {
       leases: this.#leases,
       clock: this.#clock,
       run: (held, onEnded) => this.#run(held, onEnded),
-      onError: (error) => this.#report("claim tasks", error),
+      onError: (operation, error) => this.#report(operation, error),
     });
     this.#heartbeat = new Ticker({
       name: "heartbeat",
@@ -126,8 +131,9 @@ export class Worker {
    * back to their queue. Calling it again waits for the same end; a stricter mode then takes over.
    */
   async shutdown(options: ShutdownOptions = {}): Promise<void> {
-    shutdownLimitMs(options);
-    this.#shutdown = { ...this.#shutdown, ...options };
+    const { mode, timeoutMs } = shutdownSettings(options);
+    if (SHUTDOWN_MODES.indexOf(mode) > SHUTDOWN_MODES.indexOf(this.#mode)) this.#mode = mode;
+    this.#timeoutMs = Math.min(this.#timeoutMs, timeoutMs);
     if (this.#service.state === "stopping") this.#press();
     await this.#service.stop();
   }
@@ -156,57 +162,72 @@ export class Worker {
 
   async #stop(): Promise<void> {
     this.#events.emit({ type: "stopping" });
+    this.#consumer.pause();
     this.#claiming.abort(this.#closing());
-    await this.#claimLoop;
-    await Promise.all(this.#consumer.takeBuffered().map((held) => this.#conclude(held, { kind: "put-back", delayMs: 0 }, 0)));
     this.#press();
+    try {
+      await Promise.race([this.#windDown(), this.#deserted.promise]);
+    } finally {
+      this.#leases.stop();
+      // It has ended already, unless the store was deserted.
+      void this.#heartbeat.stop();
+      for (const cancel of this.#shutdownTimers) cancel();
+      this.#events.emit({ type: "stopped" });
+      this.#events.close();
+    }
+  }
+
+  async #windDown(): Promise<void> {
+    await this.#claimLoop;
+    await Promise.all(this.#consumer.takeBuffered().map((held) => this.#conclude(held, { kind: "put-back", delayMs: 0 })));
     await this.#consumer.idle();
     await this.#settler.flush();
-    await this.#leases.stop();
     await this.#heartbeat.stop();
     await this.#sayGoodbye();
-    this.#events.emit({ type: "stopped" });
-    this.#events.close();
   }
 
-  /** Makes running tasks end as the mode of the shutdown says. */
+  /** Makes running tasks end as the mode of the shutdown says; may be called again when that has become stricter. */
   #press(): void {
-    const { mode = "warm" } = this.#shutdown;
-    if (mode === "warm") return this.#turnHardInTime();
-    for (const held of this.#consumer.running) {
-      held.abort(this.#closing());
-      if (mode === "hard") held.abandon();
+    if (this.#mode === "warm") {
+      if (this.#timeoutMs < Number.POSITIVE_INFINITY) this.#after(this.#timeoutMs, () => this.#turnHard());
+      return;
     }
-    if (mode === "hard") this.#forced.abort(this.#closing());
+    const isHard = this.#mode === "hard";
+    for (const held of [...this.#consumer.running]) {
+      held.abort(this.#closing());
+      if (isHard) held.abandon();
+    }
+    if (!isHard || this.#forced.signal.aborted) return;
+    this.#forced.abort(this.#closing());
+    // Whoever ends by force does not wait for a store that never answers; leases that could not be given back run out.
+    this.#after(this.#settings.graceMs, () => this.#deserted.resolve());
   }
 
-  #turnHardInTime(): void {
-    const limitMs = shutdownLimitMs(this.#shutdown);
-    if (limitMs === undefined) return;
-    const cancel = this.#clock.timer(limitMs, () => {
-      this.#shutdown = { mode: "hard" };
-      this.#press();
-    });
-    void this.#consumer.idle().then(cancel);
+  #turnHard(): void {
+    this.#mode = "hard";
+    this.#press();
+  }
+
+  #after(ms: number, callback: () => void): void {
+    this.#shutdownTimers.push(this.#clock.timer(ms, callback));
   }
 
   async #run(held: HeldTask, onEnded: () => void): Promise<void> {
-    const begunMs = this.#clock.monotonic();
-    this.#events.emit({ type: "task-started", delivery: held.delivery });
     const ending = await runTask(held, this.#executor);
     onEnded();
-    await this.#conclude(held, ending, this.#clock.monotonic() - begunMs);
+    await this.#conclude(held, ending);
   }
 
-  async #conclude(held: HeldTask, ending: Ending, durationMs: number): Promise<void> {
+  async #conclude(held: HeldTask, ending: Ending): Promise<void> {
     const { delivery } = held;
+    held.finish();
     if (ending.kind === "lost") return this.#events.emit({ type: "task-lost", delivery });
     const completion = decide(delivery, ending, { retry: this.#settings.retry, random: this.#options.random ?? systemRandom });
-    const outcome = await this.#settler.settle(completion, [this.#forced.signal, held.lost]);
+    const outcome = await this.#settler.settle(completion, () => [this.#forced.signal, held.lost]);
     this.#leases.drop(held);
     this.#processed += 1;
     if (outcome?.settled !== true) this.#events.emit({ type: "task-lost", delivery });
-    else this.#events.emit(endedEvent(completion, outcome, durationMs));
+    else this.#events.emit(endedEvent(completion, outcome, held.durationMs ?? 0));
   }
 
   async #beat(): Promise<void> {
