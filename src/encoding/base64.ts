@@ -9,6 +9,8 @@ import { fromBase64, fromJsonBytes, toBase64, toJsonBytes } from "./text.ts";
 export class Base64PayloadEncoder extends TaskPayloadEncoder {
   /** Always `"base64"`. */
   readonly id = "base64";
+  /** Always empty: there are no settings. */
+  override readonly settings = "";
 
   /**
    * Gives base64 text; `undefined` stays `undefined`.

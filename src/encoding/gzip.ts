@@ -18,6 +18,8 @@ export interface GzipPayloadEncoderOptions {
 export class GzipPayloadEncoder extends TaskPayloadEncoder {
   /** Always `"gzip"`. */
   readonly id = "gzip";
+  /** The options, as text. */
+  override readonly settings: string;
   readonly #minBytes: number;
   readonly #maxBytes: number;
 
@@ -30,6 +32,7 @@ export class GzipPayloadEncoder extends TaskPayloadEncoder {
     super();
     this.#minBytes = requireBytes("minBytes", options.minBytes ?? 1_024, 0);
     this.#maxBytes = requireBytes("maxBytes", options.maxBytes ?? 64 * 1_024 * 1_024, 1);
+    this.settings = `minBytes ${this.#minBytes}, maxBytes ${this.#maxBytes}`;
   }
 
   /**

@@ -12,6 +12,8 @@ export const deepestJson = 1_000;
 export class JsonTaskPayloadEncoder extends TaskPayloadEncoder {
   /** Always `"json"`. */
   readonly id = "json";
+  /** Always empty: there are no settings. */
+  override readonly settings = "";
 
   /**
    * Gives the value itself, once all of it is known to be JSON; `undefined` stays `undefined`.

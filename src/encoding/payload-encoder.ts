@@ -27,6 +27,12 @@ export abstract class TaskPayloadEncoder {
   abstract readonly id: string;
 
   /**
+   * All that one encoder of this class may have different from another, as text: two of one class with equal settings do the same, and may be
+   * given under one id. Must hold no secret. @default undefined, this encoder is only the same as itself
+   */
+  readonly settings?: string;
+
+  /**
    * Gives the JSON value to store; `undefined` when there is no value.
    *
    * @throws {PayloadError} When the value cannot be carried. What else it throws reaches the caller as the cause of one.

@@ -1,7 +1,6 @@
 import type { MaybePromise } from "../async/maybe-promise.ts";
 import { isPromiseLike } from "../async/maybe-promise.ts";
 import { ConfigError, PayloadError, StemError } from "../errors.ts";
-import { Base64PayloadEncoder } from "./base64.ts";
 import { assertJson, JsonTaskPayloadEncoder } from "./json.ts";
 import type { TaskPayloadEncoder } from "./payload-encoder.ts";
 
@@ -28,9 +27,6 @@ export interface EncodedPayload {
 }
 
 const idPattern = /^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$/;
-
-// Encoders without settings: two objects of one of these classes do the same.
-const interchangeable: readonly unknown[] = [JsonTaskPayloadEncoder, Base64PayloadEncoder];
 
 /**
  * Knows the encoders of a process by their ids, and which to use for what.
@@ -77,7 +73,7 @@ export class EncoderRegistry {
   }
 
   /**
-   * Makes an encoder known; the same one again is fine.
+   * Makes an encoder known; the same one again is fine, and so is another of its class with equal settings.
    *
    * @throws {ConfigError} When it is not an encoder, its id is malformed, or a different one has its id.
    */
@@ -86,7 +82,7 @@ export class EncoderRegistry {
     if (known === encoder && known !== undefined) return;
     requireEncoder(encoder);
     if (known === undefined) this.#encoders.set(encoder.id, encoder);
-    else if (known.constructor !== encoder.constructor || !interchangeable.includes(encoder.constructor)) {
+    else if (known.constructor !== encoder.constructor || encoder.settings === undefined || known.settings !== encoder.settings) {
       throw new ConfigError(`Cannot register encoder "${encoder.id}": another one with that id is registered`);
     }
   }

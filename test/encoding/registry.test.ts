@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Base64PayloadEncoder } from "../../src/encoding/base64.ts";
+import { EncryptedPayloadEncoder } from "../../src/encoding/encrypted.ts";
 import { GzipPayloadEncoder } from "../../src/encoding/gzip.ts";
 import { JsonTaskPayloadEncoder } from "../../src/encoding/json.ts";
 import { TaskPayloadEncoder } from "../../src/encoding/payload-encoder.ts";
@@ -71,16 +72,21 @@ test("an unknown id is an error that lists the known ones, never a guess", () =>
   }
 });
 
-test("two different encoders of one id are refused; the same object, or an equal one without settings, is fine", () => {
+test("two different encoders of one id are refused; the same object, or one of its class with equal settings, is fine", () => {
   const gzip = new GzipPayloadEncoder();
   const registry = new EncoderRegistry({ argsEncoder: gzip, resultEncoder: gzip, additionalEncoders: [gzip] });
   assert.throws(() => registry.register(new GzipPayloadEncoder({ minBytes: 5 })), /encoder "gzip": another one with that id/);
   assert.throws(() => registry.register(new Custom("json")), ConfigError);
   assert.throws(() => registry.encodeArgs(1, { argsEncoder: new Custom("gzip") }), ConfigError);
   assert.throws(() => new EncoderRegistry({ argsEncoder: new Custom("x"), resultEncoder: new Custom("x") }), ConfigError);
+  registry.register(new GzipPayloadEncoder({ minBytes: 1_024 }));
+  assert.equal(registry.get("gzip"), gzip, "the first stays");
   registry.register(new JsonTaskPayloadEncoder());
   registry.register(new Base64PayloadEncoder());
   registry.register(new Base64PayloadEncoder());
+  const ring = { current: "k1", keys: { k1: EncryptedPayloadEncoder.generateKey() } };
+  registry.register(new EncryptedPayloadEncoder(ring));
+  assert.throws(() => registry.register(new EncryptedPayloadEncoder(ring)), ConfigError);
   class Subclass extends Base64PayloadEncoder {}
   assert.throws(() => registry.register(new Subclass()), ConfigError);
 });
