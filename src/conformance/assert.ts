@@ -64,6 +64,7 @@ function describe(message: string, actual: unknown, expected: unknown): string {
   return `${message}: expected ${show(expected)}, found ${show(actual)}`;
 }
 
-function describeError(error: unknown): string {
+/** Shows anything that was thrown inside a message. */
+export function describeError(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : show(error);
 }

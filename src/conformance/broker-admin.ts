@@ -24,7 +24,14 @@ export const brokerAdminCases: readonly ConformanceCase[] = Object.freeze([
   timedLaw("[B18] purge forgets what is ready or delayed, not what is held or dead, and tells how many", async (context) => {
     const { broker, clock, envelope, second } = context;
     const delayed = envelope({ delayMs: 5_000 });
-    await broker.publish([envelope({ priority: 9 }), envelope({ priority: 9 }), envelope(), envelope(), delayed, envelope({ queue: "another" })]);
+    await broker.publish([
+      envelope({ priority: 9 }),
+      envelope({ priority: 9 }),
+      envelope(),
+      envelope(),
+      delayed,
+      envelope({ queue: "another" }),
+    ]);
     const held = await claim(broker, { limit: 2 });
     await broker.deadLetter(itemAt(held, 0), "rejected");
     equal(await (await second()).broker.purge("default"), 3, "how many were forgotten");
@@ -88,9 +95,11 @@ export const brokerAdminCases: readonly ConformanceCase[] = Object.freeze([
     const { broker, within } = context;
     const controller = new AbortController();
     const channels = AWKWARD_IDS.slice(0, 27);
-    const iterators = await within(Promise.all(channels.map(async (channel) =>
-      (await broker.subscribe(channel, { signal: controller.signal }))[Symbol.asyncIterator]()
-    )));
+    const iterators = await within(
+      Promise.all(
+        channels.map(async (channel) => (await broker.subscribe(channel, { signal: controller.signal }))[Symbol.asyncIterator]()),
+      ),
+    );
     for (const channel of channels) await broker.broadcast(channel, { to: channel });
     for (const [index, iterator] of iterators.entries()) {
       const received = itemAt(await readNext(context, iterator, 1), 0);
@@ -154,7 +163,11 @@ export const brokerAdminCases: readonly ConformanceCase[] = Object.freeze([
     const held = await claimOne(broker);
     const heldThere = await claimOne(elsewhere);
     equal([held.envelope.args, heldThere.envelope.args], ["here", "there"], "what is claimed");
-    equal(await elsewhere.settle([{ delivery: held, settlement: { kind: "ack" } }]), [held.token === heldThere.token], "a delivery that strayed");
+    equal(
+      await elsewhere.settle([{ delivery: held, settlement: { kind: "ack" } }]),
+      [held.token === heldThere.token],
+      "a delivery that strayed",
+    );
     await expectCounts(broker, { inflight: 1 }, "here after that");
     await broker.deadLetter(held, "rejected");
     equal(await elsewhere.deadLetters.get(published.id), undefined, "the dead letter, there");

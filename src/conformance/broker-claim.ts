@@ -54,7 +54,7 @@ export const brokerClaimCases: readonly ConformanceCase[] = Object.freeze([
   law("[B7] a claim serves the queues it names and no other", async ({ broker, envelope }) => {
     await broker.publish([envelope({ queue: "a", args: "a" }), envelope({ queue: "b", args: "b" }), envelope({ queue: "c", args: "c" })]);
     const claimed = await claim(broker, { queues: ["a", "c"] });
-    equal(claimed.map((delivery) => delivery.envelope.args).toSorted(), ["a", "c"], "what is claimed");
+    equal(claimed.map((delivery) => delivery.envelope.queue).toSorted(), ["a", "c"], "what is claimed");
     equal(await claim(broker, { queues: ["a", "c", "nothing here"] }), [], "what is left in them");
     equal(idsOf(await claim(broker, { queues: ["b"] })).length, 1, "what is left in the third");
   }),
@@ -62,7 +62,7 @@ export const brokerClaimCases: readonly ConformanceCase[] = Object.freeze([
   law("[B7] the limit counts over all queues of the claim, which goes round them", async ({ broker, envelope }) => {
     await broker.publish(["a", "b", "c"].flatMap((queue) => [envelope({ queue }), envelope({ queue }), envelope({ queue })]));
     const first = await claim(broker, { queues: ["a", "b", "c"], limit: 4 });
-    equal(perQueue(first, ["a", "b", "c"]).toSorted(), [1, 1, 2], "how many are claimed from each");
+    equal(perQueue(first, ["a", "b", "c"]).toSorted((a, b) => a - b), [1, 1, 2], "how many are claimed from each");
     equal((await claim(broker, { queues: ["a", "b", "c"], limit: 1_000 })).length, 5, "how many are left");
   }),
 
@@ -82,18 +82,21 @@ export const brokerClaimCases: readonly ConformanceCase[] = Object.freeze([
   }),
 
   ...[10, 2, 1].map((limit) =>
-    law(`[B7] a deep queue that is refilled all the time does not starve a shallow one: claims of ${limit}`, async ({ broker, envelope }) => {
-      const deep = (count: number) => Array.from({ length: count }, () => envelope({ queue: "deep", priority: 9 }));
-      for (const queues of [["deep", "shallow"], ["shallow", "deep"]]) {
-        await broker.publish(deep(60));
-        // The first claims rotate as they like; the shallow queue then has to be served within a round of its two queues.
-        for (let turn = 0; turn < 3; turn++) await claim(broker, { queues, limit });
-        await broker.publish([envelope({ queue: "shallow" })]);
-        const rounds = await roundsUntilServed(broker, { queues, limit, refill: deep });
-        ok(rounds <= (limit === 1 ? 2 : 1), `Expected the shallow one of ${queues.join(", ")} at once, it was served by claim ${rounds}`);
-        await broker.purge("deep");
-      }
-    })
+    law(
+      `[B7] a deep queue that is refilled all the time does not starve a shallow one: claims of ${limit}`,
+      async ({ broker, envelope }) => {
+        const deep = (count: number) => Array.from({ length: count }, () => envelope({ queue: "deep", priority: 9 }));
+        for (const queues of [["deep", "shallow"], ["shallow", "deep"]]) {
+          await broker.publish(deep(60));
+          // The first claims rotate as they like; the shallow queue then has to be served within a round of its two queues.
+          for (let turn = 0; turn < 3; turn++) await claim(broker, { queues, limit });
+          await broker.publish([envelope({ queue: "shallow" })]);
+          const rounds = await roundsUntilServed(broker, { queues, limit, refill: deep });
+          ok(rounds <= (limit === 1 ? 2 : 1), `Expected the shallow one of ${queues.join(", ")} at once, it was served by claim ${rounds}`);
+          await broker.purge("deep");
+        }
+      },
+    )
   ),
 
   law("[B6 B9] a first delivery tells who holds it, since when and until when", async ({ broker, envelope }) => {

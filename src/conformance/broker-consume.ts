@@ -20,7 +20,11 @@ export const brokerConsumeCases: readonly ConformanceCase[] = Object.freeze([
     await (await second()).broker.publish(published.slice(3));
     const all = [...first, ...await waiting];
     equal(idsOf(all), published.map(({ id }) => id), "what it yields");
-    equal(all.every((delivery) => delivery.consumer === "consumer" && delivery.deliveryCount === 1), true, "whether all are first deliveries");
+    equal(
+      all.every((delivery) => delivery.consumer === "consumer" && delivery.deliveryCount === 1),
+      true,
+      "whether all are first deliveries",
+    );
     for (const delivery of all) equal(await broker.ack(delivery), true, "the acknowledgement");
     const end = expectEnd(context, deliveries);
     controller.abort();

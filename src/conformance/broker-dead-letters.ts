@@ -2,8 +2,8 @@ import type { Broker } from "../contracts/broker.ts";
 import type { DeadLetter } from "../model/delivery.ts";
 import type { Page } from "../model/page.ts";
 import { equal, itemAt, ok, present } from "./assert.ts";
-import { type CaseContext, type ConformanceCase, law, timedLaw } from "./case.ts";
-import { claim, claimNothing, claimOne, expectCounts, idsOf } from "./steps.ts";
+import { type ConformanceCase, law, timedLaw } from "./case.ts";
+import { bury, claim, claimOne, expectCounts, idsOf } from "./steps.ts";
 import { AWKWARD_IDS, FAILURE, JSON_VALUES } from "./values.ts";
 
 /** How a broker keeps, lists, replays and forgets what was given up on. */
@@ -69,138 +69,15 @@ export const brokerDeadLetterCases: readonly ConformanceCase[] = Object.freeze([
     const published = AWKWARD_IDS.map((id, index) => envelope({ id, args: itemAt(JSON_VALUES, index % JSON_VALUES.length)[1] }));
     await broker.publish(published);
     const held = await claim(broker);
-    await broker.settle(held.map((delivery) => ({ delivery, settlement: { kind: "deadLetter", reason: delivery.envelope.id, error: FAILURE } })));
+    await broker.settle(
+      held.map((delivery) => ({ delivery, settlement: { kind: "deadLetter", reason: delivery.envelope.id, error: FAILURE } })),
+    );
     for (const one of published) {
       const letter = present(await broker.deadLetters.get(one.id), `the dead letter ${JSON.stringify(one.id)}`);
       equal([letter.id, letter.reason, letter.error, letter.envelope], [one.id, one.id, FAILURE, one], "the letter");
     }
     equal((await broker.deadLetters.replay({ ids: ["a:b"] })).length, 1, "how many are replayed by one id");
     equal((await claimOne(broker)).envelope.id, "a:b", "what was replayed");
-  }),
-
-  timedLaw("[B20] a replayed dead letter runs at attempt + 1 with a fresh budget of retries", async ({ broker, envelope }) => {
-    const published = envelope({ args: "same", maxRetries: 2, priority: 3, headers: { a: "b" } });
-    await broker.publish([published]);
-    for (const _retry of [1, 2]) await broker.retry(await claimOne(broker));
-    await broker.deadLetter(await claimOne(broker), "retries-exhausted", FAILURE);
-    equal(await broker.deadLetters.replay(), [published.id], "the answer");
-    equal(await broker.deadLetters.get(published.id), undefined, "the dead letter after its replay");
-    await expectCounts(broker, { ready: 1 }, "after the replay");
-    const again = await claimOne(broker);
-    const { attempt, maxRetries, ...rest } = again.envelope;
-    const { attempt: _attempt, maxRetries: _maxRetries, ...original } = published;
-    equal(rest, original, "the envelope");
-    equal([attempt, maxRetries - (attempt - 1)], [4, 2], "the attempt and the retries that it has left");
-    equal([again.deliveryCount, again.redelivered], [1, false], "the delivery count and redelivered");
-  }),
-
-  law("[B20] an envelope can die, be replayed and die again", async ({ broker, envelope }) => {
-    const published = envelope();
-    await broker.publish([published]);
-    for (let life = 1; life <= 4; life++) {
-      const delivery = await claimOne(broker);
-      equal(delivery.envelope.attempt, life, "the attempt");
-      equal(await broker.deadLetter(delivery, `death ${life}`), true, "the death");
-      equal((await broker.deadLetters.get(published.id))?.reason, `death ${life}`, "the reason");
-      await expectCounts(broker, { dead: 1 }, "after the death");
-      equal(await broker.deadLetters.replay({ ids: [published.id] }), [published.id], "the replay");
-    }
-    await broker.ack(await claimOne(broker));
-    await expectCounts(broker, {}, "at the end");
-  }),
-
-  timedLaw("[B20] a replay lifts the times that are over, and keeps those to come", async ({ broker, clock, envelope }) => {
-    const now = clock.now();
-    const published = [
-      envelope({ delayMs: 1_000, expiresAt: now + 2_000 }),
-      envelope({ notBefore: now + 1_000, expiresAt: now + 3_600_000, visibilityTimeoutMs: 5_000, resultTtlMs: 7_000, timeLimitMs: 9_000 }),
-    ];
-    await broker.publish(published);
-    await clock.advance(2_000);
-    for (const delivery of await claim(broker)) await broker.deadLetter(delivery, "rejected");
-    await broker.deadLetters.replay();
-    const [one, two] = (await claim(broker)).map((delivery) => delivery.envelope);
-    equal([one?.delayMs, one?.expiresAt], [undefined, undefined], "the times of the first");
-    equal([two?.notBefore, two?.expiresAt], [undefined, now + 3_600_000], "the times of the second");
-    equal([two?.visibilityTimeoutMs, two?.resultTtlMs, two?.timeLimitMs], [5_000, 7_000, 9_000], "the lengths of time of the second");
-  }),
-
-  timedLaw("[B20] replay takes 100 unless told otherwise, by ids as many as there are ids", async ({ broker, envelope }) => {
-    const published = Array.from({ length: 150 }, () => envelope());
-    const ids = published.map(({ id }) => id);
-    const burials = [
-      { replay: () => broker.deadLetters.replay(), expected: 100 },
-      { replay: () => broker.deadLetters.replay({ ids }), expected: 150 },
-      { replay: () => broker.deadLetters.replay({ ids, limit: 30 }), expected: 30 },
-    ];
-    for (const { replay, expected } of burials) {
-      await broker.publish(published);
-      const settlement = { kind: "deadLetter", reason: "rejected" } as const;
-      await broker.settle((await claim(broker)).map((delivery) => ({ delivery, settlement })));
-      equal((await replay()).length, expected, "how many were replayed");
-      await expectCounts(broker, { ready: expected, dead: 150 - expected }, "after the replay");
-      await broker.deadLetters.purge();
-      await broker.purge("default");
-    }
-  }),
-
-  timedLaw("[B20] replay takes the oldest first, up to its limit, and answers in the order of deaths", async (context) => {
-    const { broker } = context;
-    const ids = await bury(context, 6);
-    equal(await broker.deadLetters.replay({ limit: 2 }), ids.slice(0, 2), "the first two");
-    equal(await broker.deadLetters.replay({ ids: ids.slice(2).toReversed() }), ids.slice(2), "the others, asked for in another order");
-    await expectCounts(broker, { ready: 6 }, "at the end");
-  }),
-
-  timedLaw("[B20] replay chooses by ids, queue and time", async (context) => {
-    const { broker, clock } = context;
-    const [early = "", middle = ""] = await bury(context, 2, "a");
-    await clock.advance(10);
-    const since = clock.now();
-    const [late = ""] = await bury(context, 1, "a");
-    const [elsewhere = ""] = await bury(context, 1, "b");
-    equal(await broker.deadLetters.replay({ ids: [] }), [], "of no ids");
-    equal(await broker.deadLetters.replay({ ids: ["nobody", middle, middle] }), [middle], "of an id twice and one nobody knows");
-    equal(await broker.deadLetters.replay({ queue: "b" }), [elsewhere], "of queue b");
-    equal(await broker.deadLetters.replay({ queue: "a", since }), [late], "of queue a since then");
-    equal(await broker.deadLetters.replay({ ids: [early], queue: "b" }), [], "of an id in another queue");
-    equal((await broker.deadLetters.list()).items.map(({ id }) => id), [early], "what is left");
-  }),
-
-  timedLaw("[B20] a dry run tells what a replay would take, and changes nothing", async (context) => {
-    const { broker } = context;
-    const ids = await bury(context, 3);
-    const before = await broker.deadLetters.list();
-    equal(await broker.deadLetters.replay({ dryRun: true, limit: 2 }), ids.slice(0, 2), "the answer");
-    equal(await broker.deadLetters.list(), before, "the dead letters after it");
-    await expectCounts(broker, { dead: 3 }, "after it");
-    await claimNothing(broker, "after it");
-  }),
-
-  timedLaw("[B20] a replay with a delay is hidden for that long", async (context) => {
-    const { broker, clock } = context;
-    await bury(context, 2);
-    await broker.deadLetters.replay({ delayMs: 4_000 });
-    await expectCounts(broker, { delayed: 2 }, "while it is hidden");
-    await clock.advance(3_999);
-    await claimNothing(broker, "a millisecond early");
-    await clock.advance(1);
-    equal((await claim(broker)).length, 2, "how many are claimable");
-  }),
-
-  law("[B6 B20] two replays that race over two connections take each dead letter once", async (context) => {
-    const { broker, second } = context;
-    const other = (await second()).broker;
-    const ids = await bury(context, 40);
-    const answers = await Promise.all([
-      broker.deadLetters.replay({ limit: 30 }),
-      other.deadLetters.replay({ limit: 30 }),
-      broker.deadLetters.replay({ ids: ids.slice(20) }),
-      other.deadLetters.replay({ ids: ids.slice(0, 20) }),
-    ]);
-    const rest = await broker.deadLetters.replay();
-    equal([...answers, rest].flat().toSorted(), ids.toSorted(), "what they answer together");
-    equal(idsOf(await claim(broker)).toSorted(), ids.toSorted(), "what is claimable");
   }),
 
   timedLaw("[B19] dead letters are forgotten by queue, by time, or all", async (context) => {
@@ -267,37 +144,26 @@ export const brokerDeadLetterCases: readonly ConformanceCase[] = Object.freeze([
     equal((await broker.deadLetters.list()).items.map(({ id }) => id), [late], "the dead letters that are kept");
   }),
 
-  timedLaw("[B21] forgetting a status touches neither its delivery nor its dead letter, nor the reverse", async ({ adapter, broker, envelope }) => {
-    const { results } = adapter;
-    const [waiting, held, dead] = [envelope({ priority: 0 }), envelope({ priority: 1 }), envelope({ priority: 2 })];
-    await broker.publish([waiting, held, dead]);
-    for (const { id } of [waiting, held, dead]) await results.set(id, "queued");
-    await broker.deadLetter(await claimOne(broker, { limit: 1 }), "rejected");
-    const delivery = await claimOne(broker, { limit: 1 });
-    for (const { id } of [waiting, held, dead]) equal(await results.remove(id), true, "the removal of the status");
-    await expectCounts(broker, { ready: 1, inflight: 1, dead: 1 }, "after the removals");
-    equal(await broker.publish([waiting, held, dead]), [false, false, false], "a publication of the same ids");
-    for (const { id } of [waiting, held, dead]) await results.set(id, "failed");
-    equal(await broker.ack(delivery), true, "the acknowledgement");
-    equal([await broker.purge("default"), await broker.deadLetters.purge()], [1, 1], "how many were forgotten");
-    const states = (await results.getMany([waiting.id, held.id, dead.id])).map((status) => status?.state);
-    equal(states, ["failed", "failed", "failed"], "the states that are kept");
-  }),
+  timedLaw(
+    "[B21] forgetting a status touches neither its delivery nor its dead letter, nor the reverse",
+    async ({ adapter, broker, envelope }) => {
+      const { results } = adapter;
+      const [waiting, held, dead] = [envelope({ priority: 0 }), envelope({ priority: 1 }), envelope({ priority: 2 })];
+      await broker.publish([waiting, held, dead]);
+      for (const { id } of [waiting, held, dead]) await results.set(id, "queued");
+      await broker.deadLetter(await claimOne(broker, { limit: 1 }), "rejected");
+      const delivery = await claimOne(broker, { limit: 1 });
+      for (const { id } of [waiting, held, dead]) equal(await results.remove(id), true, "the removal of the status");
+      await expectCounts(broker, { ready: 1, inflight: 1, dead: 1 }, "after the removals");
+      equal(await broker.publish([waiting, held, dead]), [false, false, false], "a publication of the same ids");
+      for (const { id } of [waiting, held, dead]) await results.set(id, "failed");
+      equal(await broker.ack(delivery), true, "the acknowledgement");
+      equal([await broker.purge("default"), await broker.deadLetters.purge()], [1, 1], "how many were forgotten");
+      const states = (await results.getMany([waiting.id, held.id, dead.id])).map((status) => status?.state);
+      equal(states, ["failed", "failed", "failed"], "the states that are kept");
+    },
+  ),
 ]);
-
-/** Publishes and buries that many, a millisecond apart on a manual clock. Gives the ids in the order of their deaths. */
-async function bury(context: CaseContext, count: number, queue = "default"): Promise<readonly string[]> {
-  const { broker, envelope } = context;
-  const ids: string[] = [];
-  for (let index = 0; index < count; index++) {
-    const one = envelope({ queue });
-    await broker.publish([one]);
-    equal(await broker.deadLetter(await claimOne(broker, { queues: [queue] }), "rejected"), true, "the death");
-    ids.push(one.id);
-    if (context.isManual) await context.clock.advance(1);
-  }
-  return ids;
-}
 
 async function allPages(
   page: (cursor: { readonly cursor?: string }) => Promise<Page<DeadLetter>>,

@@ -1,7 +1,7 @@
 import type { ClaimOptions } from "../contracts/broker.ts";
 import type { Envelope } from "../model/envelope.ts";
 import { ClosedError, ConfigError, PayloadError, StemError, UnsupportedError } from "../errors.ts";
-import { equal, fail, ok, present, throws } from "./assert.ts";
+import { describeError, equal, fail, ok, present, show, throws } from "./assert.ts";
 import { type ConformanceCase, law } from "./case.ts";
 import { claim, claimNothing, claimOne, expectCounts, idsOf, refusalOf, rollBack, scribble } from "./steps.ts";
 import { BAD_IDS } from "./values.ts";
@@ -31,9 +31,9 @@ export const brokerInputCases: readonly ConformanceCase[] = Object.freeze([
   law("[B22 B24] a broadcast is each subscriber's own", async ({ broker, within }) => {
     const controller = new AbortController();
     const message = { list: [1] };
-    const iterators = await Promise.all([1, 2].map(async () =>
-      (await broker.subscribe("own", { signal: controller.signal }))[Symbol.asyncIterator]()
-    ));
+    const iterators = await Promise.all(
+      [1, 2].map(async () => (await broker.subscribe("own", { signal: controller.signal }))[Symbol.asyncIterator]()),
+    );
     await broker.broadcast("own", message);
     message.list.push(2);
     for (const iterator of iterators) {
@@ -82,7 +82,7 @@ export const brokerInputCases: readonly ConformanceCase[] = Object.freeze([
   law("[B26] envelopes that no store can carry are refused, and nothing is written", async ({ broker, envelope }) => {
     const plain = envelope();
     const bad: Readonly<Record<string, Envelope>> = {
-      ...Object.fromEntries(BAD_IDS.flatMap(([name, id]) => [
+      ...Object.fromEntries(BAD_IDS.flatMap(([name, id]): [string, Envelope][] => [
         [name, { ...plain, id }],
         [`${name} as the task's name`, { ...plain, name: id }],
         [`${name} as the queue`, { ...plain, queue: id }],
@@ -97,14 +97,16 @@ export const brokerInputCases: readonly ConformanceCase[] = Object.freeze([
       "maxRetries -1": { ...plain, maxRetries: -1 },
       "visibilityTimeoutMs 0": { ...plain, visibilityTimeoutMs: 0 },
       "meta with NUL": { ...plain, meta: { tenant: "a\u0000b" } },
-      ...Object.fromEntries(noTimes.flatMap((time) => [
+      ...Object.fromEntries(noTimes.flatMap((time): [string, Envelope][] => [
         [`notBefore ${time}`, { ...plain, notBefore: time }],
         [`delayMs ${time}`, { ...plain, delayMs: time }],
         [`expiresAt ${time}`, { ...plain, expiresAt: time }],
         [`visibilityTimeoutMs ${time}`, { ...plain, visibilityTimeoutMs: time }],
       ])),
     };
-    for (const [name, one] of Object.entries(bad)) await throws(() => broker.publish([envelope(), one]), ConfigError, `publish with ${name}`);
+    for (const [name, one] of Object.entries(bad)) {
+      await throws(() => broker.publish([envelope(), one]), ConfigError, `publish with ${name}`);
+    }
     await expectCounts(broker, {}, "after all refusals");
   }),
 
@@ -117,7 +119,7 @@ export const brokerInputCases: readonly ConformanceCase[] = Object.freeze([
       ...noLimits.map((limit) => ({ limit })),
       ...noTimes.flatMap((time) => [{ leaseMs: time }, { waitMs: time }]),
     ];
-    for (const options of bad) await throws(() => claim(broker, options), ConfigError, `claim with ${Object.entries(options).join()}`);
+    for (const options of bad) await throws(() => claim(broker, options), ConfigError, `claim with ${show(options)}`);
     await expectCounts(broker, { ready: 1 }, "after all refusals");
   }),
 
@@ -197,7 +199,7 @@ export const brokerInputCases: readonly ConformanceCase[] = Object.freeze([
     const refusal = await refusalOf(() => broker.publish([small, big]));
     if (refusal === undefined) equal((await claim(broker)).map((one) => one.envelope.args), [undefined, big.args], "the arguments");
     else {
-      ok(refusal instanceof PayloadError, `Expected PayloadError, got ${String(refusal)}`);
+      ok(refusal instanceof PayloadError, `Expected PayloadError, got ${describeError(refusal)}`);
       await claimNothing(broker, "after the refusal");
     }
   }),

@@ -247,9 +247,9 @@ export const brokerPublishCases: readonly ConformanceCase[] = Object.freeze([
 
   timedLaw("[B4 B5] what is hidden holds up nothing behind it, whatever its priority", async ({ broker, clock, envelope }) => {
     const plain = envelope({ priority: 0 });
-    await broker.publish([...Array.from({ length: 50 }, () => envelope({ priority: 9, delayMs: 60_000 })), plain]);
+    await broker.publish([...Array.from({ length: 50 }, () => envelope({ priority: 9, delayMs: 5_000 })), plain]);
     equal((await claimOne(broker)).envelope.id, plain.id, "what is claimed");
-    await clock.advance(60_000);
+    await clock.advance(5_000);
     equal((await claim(broker)).length, 50, "what is claimed when the others are due");
   }),
 ]);

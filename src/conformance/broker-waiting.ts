@@ -21,8 +21,7 @@ export const brokerWaitingCases: readonly ConformanceCase[] = Object.freeze([
       claim(broker, { waitMs: 5_000 }).then((deliveries) => {
         isOver = true;
         return deliveries;
-      })
-    );
+      }));
     await clock.advance(4_999);
     equal(isOver, false, "whether it ended a millisecond early");
     equal(await afterMoving(1), [], "what it answers");
@@ -156,13 +155,16 @@ export const brokerWaitingCases: readonly ConformanceCase[] = Object.freeze([
     equal(idsOf(await afterMoving(3_000)), [published.id], "what it answers");
   }),
 
-  law("[B5 B8] a wait wakes when an envelope of another connection falls due, in real time", async ({ broker, envelope, second, within }) => {
-    const other = (await second()).broker;
-    const answer = claimOne(broker, { waitMs: 60_000 });
-    const published = envelope({ delayMs: 120 });
-    await other.publish([published]);
-    equal((await within(answer)).envelope.id, published.id, "what it answers");
-  }),
+  law(
+    "[B5 B8] a wait wakes when an envelope of another connection falls due, in real time",
+    async ({ broker, envelope, second, within }) => {
+      const other = (await second()).broker;
+      const answer = claimOne(broker, { waitMs: 60_000 });
+      const published = envelope({ delayMs: 120 });
+      await other.publish([published]);
+      equal((await within(answer)).envelope.id, published.id, "what it answers");
+    },
+  ),
 
   timedLaw("[B8 B9] a wait wakes when a lease expires", async (context) => {
     const { broker, envelope } = context;

@@ -6,12 +6,17 @@ import type { Envelope, EnvelopeInput } from "../model/envelope.ts";
 import type { ManualClock } from "../time/manual-clock.ts";
 import type { RunInTransaction } from "./harness.ts";
 
+/** A ledger that writes both stores in one step, or one that writes them one after the other. */
+export type LedgerKind = "joined" | "separate";
+
 /** One example of a law, as data: every adapter runs the same list. */
 export interface ConformanceCase {
   /** The laws in brackets, then what is shown: `"[B1] publishing the same id twice keeps one"`. */
   readonly title: string;
   /** Whose time the stores live in: their own, or one that the case moves by hand. @default "system" */
   readonly clock?: "system" | "manual";
+  /** Which ledger the case is about: the one that the stores join into, or one that writes them one by one. @default "joined" */
+  readonly ledger?: LedgerKind;
   /** How long the case may take in real time, in milliseconds. @default 60,000 */
   readonly timeoutMs?: number;
   /** Shows the law; throws when it does not hold. */
@@ -28,8 +33,10 @@ export interface CaseContext {
   readonly broker: Broker;
   /** The first connection's result backend. */
   readonly results: ResultBackend;
-  /** The first connection's broker and result backend as one. */
+  /** The first connection's broker and result backend as one, in the way that the case asks for. */
   readonly ledger: TaskLedger;
+  /** Makes the same of another connection. */
+  ledgerOf(adapter: Adapter): TaskLedger;
   /** The clock that all connections of this case live by; throws in a case that did not ask for a manual one. */
   readonly clock: ManualClock;
   /** Whether this case moves time by hand. */
@@ -59,6 +66,18 @@ export function law(title: string, run: ConformanceCase["run"]): ConformanceCase
 export function timedLaw(title: string, run: ConformanceCase["run"]): ConformanceCase {
   return Object.freeze({ title, clock: "manual", run });
 }
+
+/** Makes the same case for both kinds of ledger. The title is followed by the kind. */
+export function onLedgers(title: string, run: ConformanceCase["run"]): readonly ConformanceCase[] {
+  return ledgerKinds.map((ledger) => Object.freeze({ title: `${title}: ${ledger}`, clock: "system", ledger, run }));
+}
+
+/** The same as {@link onLedgers}, for stores that live by `context.clock`. */
+export function timedOnLedgers(title: string, run: ConformanceCase["run"]): readonly ConformanceCase[] {
+  return ledgerKinds.map((ledger) => Object.freeze({ title: `${title}: ${ledger}`, clock: "manual", ledger, run }));
+}
+
+const ledgerKinds: readonly LedgerKind[] = ["joined", "separate"];
 
 /** Reads the laws that a case's title names: `["B1"]`. */
 export function lawsOf(title: string): readonly string[] {

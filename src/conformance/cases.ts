@@ -1,12 +1,19 @@
+import { adapterCases } from "./adapter.ts";
 import { brokerAdminCases } from "./broker-admin.ts";
 import { brokerClaimCases } from "./broker-claim.ts";
 import { brokerConsumeCases } from "./broker-consume.ts";
 import { brokerDeadLetterCases } from "./broker-dead-letters.ts";
+import { brokerFencingCases } from "./broker-fencing.ts";
 import { brokerInputCases } from "./broker-input.ts";
 import { brokerPublishCases } from "./broker-publish.ts";
+import { brokerReplayCases } from "./broker-replay.ts";
 import { brokerSettleCases } from "./broker-settle.ts";
 import { brokerWaitingCases } from "./broker-waiting.ts";
 import type { ConformanceCase } from "./case.ts";
+import { ledgerAdminCases } from "./ledger-admin.ts";
+import { ledgerBatchCases } from "./ledger-batches.ts";
+import { ledgerClaimCases } from "./ledger-claims.ts";
+import { ledgerFinishCases } from "./ledger-finish.ts";
 import { resultChordCases } from "./results-chords.ts";
 import { resultExpiryCases } from "./results-expiry.ts";
 import { resultGroupCases } from "./results-groups.ts";
@@ -20,10 +27,12 @@ export const CONFORMANCE_CASES: readonly ConformanceCase[] = Object.freeze([
   ...brokerPublishCases,
   ...brokerClaimCases,
   ...brokerWaitingCases,
+  ...brokerFencingCases,
   ...brokerSettleCases,
   ...brokerConsumeCases,
   ...brokerAdminCases,
   ...brokerDeadLetterCases,
+  ...brokerReplayCases,
   ...brokerInputCases,
   ...resultStatusCases,
   ...resultExpiryCases,
@@ -32,4 +41,9 @@ export const CONFORMANCE_CASES: readonly ConformanceCase[] = Object.freeze([
   ...resultGroupCases,
   ...resultChordCases,
   ...resultInputCases,
+  ...ledgerClaimCases,
+  ...ledgerFinishCases,
+  ...ledgerBatchCases,
+  ...ledgerAdminCases,
+  ...adapterCases,
 ]);

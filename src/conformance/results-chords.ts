@@ -41,9 +41,12 @@ export const resultChordCases: readonly ConformanceCase[] = Object.freeze([
     const other = (await second()).results;
     for (let round = 0; round < 5; round++) {
       const groupId = await completedGroup(context);
-      const claims = await Promise.all(Array.from({ length: 10 }, (_, index) =>
-        (index % 2 === 0 ? results : other).claimChord(groupId, { owner: `racer-${index}`, leaseMs: 60_000 })
-      ));
+      const claims = await Promise.all(
+        Array.from(
+          { length: 10 },
+          (_, index) => (index % 2 === 0 ? results : other).claimChord(groupId, { owner: `racer-${index}`, leaseMs: 60_000 }),
+        ),
+      );
       const winners = claims.filter((claim): claim is ChordClaim => claim !== undefined);
       equal(winners.length, 1, "how many got it");
       equal(await other.completeChord(itemAt(winners, 0)), true, "the winner's completion");

@@ -16,7 +16,16 @@ export const resultGroupCases: readonly ConformanceCase[] = Object.freeze([
     equal(await results.initGroup({ id: groupId, taskIds: [b, a], meta: { m: [null, 1] }, callback }), true, "the first call");
     await clock.advance(10);
     equal(await (await second()).results.initGroup({ id: groupId, taskIds: [id()], meta: {} }), false, "the second call");
-    const expected = { id: groupId, total: 2, ended: 0, failed: 0, meta: { m: [null, 1] }, callback, createdAt, results: [undefined, undefined] };
+    const expected = {
+      id: groupId,
+      total: 2,
+      ended: 0,
+      failed: 0,
+      meta: { m: [null, 1] },
+      callback,
+      createdAt,
+      results: [undefined, undefined],
+    };
     equal<unknown>(await (await second()).results.getGroup(groupId), expected, "the group");
   }),
 
@@ -50,22 +59,25 @@ export const resultGroupCases: readonly ConformanceCase[] = Object.freeze([
     equal((await results.getGroup(kept))?.total, 1, "the first group a month later");
   }),
 
-  timedLaw("[R13] a completed group is kept for its time from its completion, a day unless told otherwise", async ({ results, clock, id }) => {
-    const [plain, timed] = [id("plain"), id("timed")];
-    await results.initGroup({ id: plain, taskIds: ["a"] });
-    await results.initGroup({ id: timed, taskIds: ["a"], ttlMs: 1_000 });
-    await clock.advance(600);
-    for (const groupId of [plain, timed]) await results.addGroupResult(groupId, { taskId: "a", state: "succeeded" });
-    const completedAt = clock.now();
-    const times = [await results.getGroup(plain), await results.getGroup(timed)].map((group) => [group?.completedAt, group?.expiresAt]);
-    equal(times, [[completedAt, completedAt + dayMs], [completedAt, completedAt + 1_000]], "the times of both");
-    await clock.advance(1_000);
-    equal(await results.getGroup(timed), undefined, "the timed one at its end");
-    await clock.advance(dayMs - 1_001);
-    equal((await results.getGroup(plain))?.ended, 1, "the plain one a millisecond before its end");
-    await clock.advance(1);
-    equal(await results.getGroup(plain), undefined, "the plain one at its end");
-  }),
+  timedLaw(
+    "[R13] a completed group is kept for its time from its completion, a day unless told otherwise",
+    async ({ results, clock, id }) => {
+      const [plain, timed] = [id("plain"), id("timed")];
+      await results.initGroup({ id: plain, taskIds: ["a"] });
+      await results.initGroup({ id: timed, taskIds: ["a"], ttlMs: 1_000 });
+      await clock.advance(600);
+      for (const groupId of [plain, timed]) await results.addGroupResult(groupId, { taskId: "a", state: "succeeded" });
+      const completedAt = clock.now();
+      const times = [await results.getGroup(plain), await results.getGroup(timed)].map((group) => [group?.completedAt, group?.expiresAt]);
+      equal(times, [[completedAt, completedAt + dayMs], [completedAt, completedAt + 1_000]], "the times of both");
+      await clock.advance(1_000);
+      equal(await results.getGroup(timed), undefined, "the timed one at its end");
+      await clock.advance(dayMs - 1_001);
+      equal((await results.getGroup(plain))?.ended, 1, "the plain one a millisecond before its end");
+      await clock.advance(1);
+      equal(await results.getGroup(plain), undefined, "the plain one at its end");
+    },
+  ),
 
   law("[R14] reports are answered with counts, and the last one with the completion", async ({ results, id, second }) => {
     const other = (await second()).results;

@@ -1,7 +1,7 @@
 import type { StatusUpdate } from "../contracts/result-backend.ts";
 import { ClosedError, ConfigError, PayloadError, UnsupportedError } from "../errors.ts";
 import type { GroupInput } from "../model/group.ts";
-import { equal, ok, present, throws } from "./assert.ts";
+import { describeError, equal, ok, present, throws } from "./assert.ts";
 import { type ConformanceCase, law } from "./case.ts";
 import { refusalOf, rollBack, scribble } from "./steps.ts";
 import { BAD_IDS } from "./values.ts";
@@ -180,7 +180,9 @@ export const resultInputCases: readonly ConformanceCase[] = Object.freeze([
       ...[...noTimes, 0].map((ttlMs): GroupInput => ({ ...good, ttlMs })),
       { ...good, callback: { ...envelope(), priority: 10 } },
     ];
-    for (const group of bad) await throws(() => results.initGroup(group), ConfigError, `initGroup with ${JSON.stringify(group).slice(0, 80)}`);
+    for (const group of bad) {
+      await throws(() => results.initGroup(group), ConfigError, `initGroup with ${JSON.stringify(group).slice(0, 80)}`);
+    }
     equal(await results.getGroup("g"), undefined, "the group after all refusals");
     await results.initGroup({ id: "g", taskIds: ["a", "b"] });
     for (const [name, id] of BAD_IDS) {
@@ -206,7 +208,7 @@ export const resultInputCases: readonly ConformanceCase[] = Object.freeze([
     const updates = [{ id: small, state: "succeeded" }, { id: big, state: "succeeded", payload }] as const;
     const refusal = await refusalOf(() => results.setMany(updates));
     if (refusal === undefined) return equal((await results.get(big))?.payload === payload, true, "whether the payload is the same");
-    ok(refusal instanceof PayloadError, `Expected PayloadError, got ${String(refusal)}`);
+    ok(refusal instanceof PayloadError, `Expected PayloadError, got ${describeError(refusal)}`);
     equal(await results.getMany([small, big]), [undefined, undefined], "the statuses after the refusal");
   }),
 
@@ -219,7 +221,11 @@ export const resultInputCases: readonly ConformanceCase[] = Object.freeze([
       await throws(() => results.setMany([update], { tx: {} }), UnsupportedError, "setMany with tx");
       await throws(() => results.setMany([], { tx: {} }), UnsupportedError, "setMany of nothing with tx");
       await throws(() => results.initGroup(group, { tx: {} }), UnsupportedError, "initGroup with tx");
-      return equal([await results.get(taskId), await results.getGroup(groupId)], [undefined, undefined], "what is there after the refusals");
+      return equal(
+        [await results.get(taskId), await results.getGroup(groupId)],
+        [undefined, undefined],
+        "what is there after the refusals",
+      );
     }
     const run = present(transaction, "a harness with `transaction`, since supports.transactions is true");
     const write = async (tx: object) => {

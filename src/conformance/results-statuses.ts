@@ -70,7 +70,11 @@ export const resultStatusCases: readonly ConformanceCase[] = Object.freeze([
 
   law("[R1] payload, progress and meta hold any JSON value", async ({ results, id, second }) => {
     const updates = JSON_VALUES.map(([name, value]) => ({ id: id(name), state: "succeeded" as const, payload: value, progress: [value] }));
-    const marked = META_VALUES.map(([name, value]) => ({ id: id(name), state: "running" as const, meta: { [name]: value, list: [value] } }));
+    const marked = META_VALUES.map(([name, value]) => ({
+      id: id(name),
+      state: "running" as const,
+      meta: { [name]: value, list: [value] },
+    }));
     equal(await results.setMany([...updates, ...marked]), [...updates, ...marked].map(() => true), "the answers");
     const other = (await second()).results;
     const statuses = await other.getMany(updates.map((update) => update.id));
@@ -168,9 +172,11 @@ export const resultStatusCases: readonly ConformanceCase[] = Object.freeze([
         (["failed", "running", "queued", "retrying"] as const).map((state) => ({ attempt, state }))
       );
       const rotated = [...writes.slice(round * 3), ...writes.slice(0, round * 3)];
-      await Promise.all(rotated.map(({ attempt, state }, index) =>
-        (index % 2 === 0 ? results : other).set(taskId, state, { attempt, payload: `${state} ${attempt}` })
-      ));
+      await Promise.all(
+        rotated.map(({ attempt, state }, index) =>
+          (index % 2 === 0 ? results : other).set(taskId, state, { attempt, payload: `${state} ${attempt}` })
+        ),
+      );
       const status = await results.get(taskId);
       equal([status?.state, status?.attempt, status?.payload], ["failed", 4, "failed 4"], "the status in the end");
     }
@@ -181,9 +187,12 @@ export const resultStatusCases: readonly ConformanceCase[] = Object.freeze([
     const taskId = id();
     await results.set(taskId, "running");
     const finals: readonly TaskState[] = ["succeeded", "cancelled"];
-    const answers = await Promise.all(Array.from({ length: 20 }, (_, index) =>
-      (index % 2 === 0 ? results : other).set(taskId, itemAt(finals, index % 3 === 0 ? 0 : 1), { payload: index })
-    ));
+    const answers = await Promise.all(
+      Array.from(
+        { length: 20 },
+        (_, index) => (index % 2 === 0 ? results : other).set(taskId, itemAt(finals, index % 3 === 0 ? 0 : 1), { payload: index }),
+      ),
+    );
     const winners = answers.flatMap((accepted, index) => accepted ? [index] : []);
     equal(winners.length, 1, "how many were accepted");
     equal((await results.get(taskId))?.payload, itemAt(winners, 0), "whose payload stays");
@@ -222,9 +231,14 @@ export const resultStatusCases: readonly ConformanceCase[] = Object.freeze([
     const other = (await second()).results;
     const ids = Array.from({ length: 60 }, () => id());
     const batch = (attempt: number) => ids.map((taskId) => ({ id: taskId, state: "running" as const, attempt, payload: attempt }));
-    await within(Promise.all([1, 2, 3, 4, 5, 6].map((attempt) =>
-      attempt % 2 === 0 ? results.setMany(batch(attempt)) : other.setMany(batch(attempt).toReversed())
-    )), 20_000);
+    await within(
+      Promise.all(
+        [1, 2, 3, 4, 5, 6].map((attempt) =>
+          attempt % 2 === 0 ? results.setMany(batch(attempt)) : other.setMany(batch(attempt).toReversed())
+        ),
+      ),
+      20_000,
+    );
     equal((await results.getMany(ids)).map((status) => status?.payload), ids.map(() => 6), "the payloads in the end");
   }),
 ]);

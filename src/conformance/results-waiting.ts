@@ -1,6 +1,6 @@
 import { ClosedError, ConflictError, TimeoutError } from "../errors.ts";
 import type { TaskStatus } from "../model/task-status.ts";
-import { equal, ok, present, throws } from "./assert.ts";
+import { describeError, equal, ok, present, throws } from "./assert.ts";
 import { type CaseContext, type ConformanceCase, law, timedLaw } from "./case.ts";
 import { expectEnd, readNext, refusalOf, startWaiting } from "./steps.ts";
 
@@ -85,8 +85,9 @@ export const resultWaitingCases: readonly ConformanceCase[] = Object.freeze([
     const other = (await second()).results;
     const taskId = id();
     await results.set(taskId, "running");
-    const watches = Array.from({ length: 20 }, (_, index) =>
-      readAll(context, (index % 2 === 0 ? results : other).watch(taskId)[Symbol.asyncIterator]())
+    const watches = Array.from(
+      { length: 20 },
+      (_, index) => readAll(context, (index % 2 === 0 ? results : other).watch(taskId)[Symbol.asyncIterator]()),
     );
     await other.set(taskId, "cancelled");
     const ends = (await Promise.all(watches)).map((statuses) => statuses.at(-1)?.state);
@@ -200,16 +201,18 @@ export const resultWaitingCases: readonly ConformanceCase[] = Object.freeze([
     await results.set("running", "running");
     for (const taskId of [id(), "running"]) {
       let isOver = false;
-      const { afterMoving } = await startWaiting(context, () =>
-        refusalOf(() => results.waitFor(taskId, { timeout: "5s" })).then((error) => {
-          isOver = true;
-          return error;
-        })
+      const { afterMoving } = await startWaiting(
+        context,
+        () =>
+          refusalOf(() => results.waitFor(taskId, { timeout: "5s" })).then((error) => {
+            isOver = true;
+            return error;
+          }),
       );
       await clock.advance(4_999);
       equal(isOver, false, "whether it ended a millisecond early");
       const error = await afterMoving(1);
-      ok(error instanceof TimeoutError, `Expected TimeoutError, got ${String(error)}`);
+      ok(error instanceof TimeoutError, `Expected TimeoutError, got ${describeError(error)}`);
       equal(error.timeoutMs, 5_000, "the timeout that the error tells");
     }
   }),
@@ -243,7 +246,10 @@ export const resultWaitingCases: readonly ConformanceCase[] = Object.freeze([
     await results.get("warm up");
     const before = clock.pending;
     const controller = new AbortController();
-    const { answer } = await startWaiting(context, () => refusalOf(() => results.waitFor(id(), { timeout: "1h", signal: controller.signal })));
+    const { answer } = await startWaiting(
+      context,
+      () => refusalOf(() => results.waitFor(id(), { timeout: "1h", signal: controller.signal })),
+    );
     const taskId = id();
     await results.set(taskId, "running");
     const statuses = results.watch(taskId)[Symbol.asyncIterator]();
@@ -265,7 +271,9 @@ export const resultWaitingCases: readonly ConformanceCase[] = Object.freeze([
     const statuses = closing.results.watch(taskId)[Symbol.asyncIterator]();
     equal(await nextState(context, statuses), "running", "the first status");
     const end = expectEnd(context, statuses);
-    const answers = [taskId, id()].map((one) => throws(() => closing.results.waitFor(one), ClosedError, "waitFor when its store is closed"));
+    const answers = [taskId, id()].map((one) =>
+      throws(() => closing.results.waitFor(one), ClosedError, "waitFor when its store is closed")
+    );
     await within(closing.close());
     await within(Promise.all([end, ...answers]));
   }),

@@ -1,6 +1,7 @@
 import type { Adapter } from "../contracts/adapter.ts";
 import type { TaskLedger } from "../contracts/task-ledger.ts";
 import type { Clock } from "../time/clock.ts";
+import { SeparateLedger } from "../ledger/separate-ledger.ts";
 import { envelope } from "../model/envelope.ts";
 import { uuidV7 } from "../time/id.ts";
 import { ManualClock } from "../time/manual-clock.ts";
@@ -53,6 +54,10 @@ async function makeContext({ harness, conformanceCase, open }: ContextParts): Pr
   const adapter = await connect(namespace);
   let other: Promise<Adapter> | undefined;
   let ledger: TaskLedger | undefined;
+  const ledgerOf = ({ broker, results }: Adapter): TaskLedger =>
+    conformanceCase.ledger === "separate"
+      ? new SeparateLedger(broker, results)
+      : present(broker.joinWith(results), "a ledger from joinWith of the same adapter's result backend");
   let ids = 0;
   const id = (label = "id"): string => `${label}-${++ids}-${uuidV7()}`;
   return {
@@ -61,9 +66,10 @@ async function makeContext({ harness, conformanceCase, open }: ContextParts): Pr
     broker: adapter.broker,
     results: adapter.results,
     get ledger(): TaskLedger {
-      ledger ??= present(adapter.broker.joinWith(adapter.results), "a ledger from joinWith of the same adapter's result backend");
+      ledger ??= ledgerOf(adapter);
       return ledger;
     },
+    ledgerOf,
     get clock(): ManualClock {
       return isManual ? manual : fail("This case lives in the store's own time and cannot move it");
     },

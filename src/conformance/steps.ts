@@ -1,7 +1,7 @@
 import type { Broker, ClaimOptions, QueueCounts } from "../contracts/broker.ts";
 import type { Delivery } from "../model/delivery.ts";
 import { DEFAULT_QUEUE } from "../model/envelope.ts";
-import { equal, fail, ok, only } from "./assert.ts";
+import { describeError, equal, fail, ok, only } from "./assert.ts";
 import type { CaseContext } from "./case.ts";
 import type { RunInTransaction } from "./harness.ts";
 
@@ -94,7 +94,7 @@ export async function rollBack(run: RunInTransaction, work: (tx: object) => Prom
       throw reason;
     })
   );
-  ok(caught === reason, `Expected the transaction to reject with the reason of the rollback, got ${String(caught)}`);
+  ok(caught === reason, `Expected the transaction to reject with the reason of the rollback, got ${describeError(caught)}`);
 }
 
 /** Gives what the call threw; `undefined` when it answered. */
@@ -114,4 +114,18 @@ export function scribble(value: unknown): void {
   if (Object.isFrozen(value)) return;
   if (Array.isArray(value)) value.push("scribbled");
   else Object.assign(value, { scribbled: true });
+}
+
+/** Publishes and buries that many, a millisecond apart on a manual clock. Gives the ids in the order of their deaths. */
+export async function bury(context: CaseContext, count: number, queue = "default"): Promise<readonly string[]> {
+  const { broker, envelope } = context;
+  const ids: string[] = [];
+  for (let index = 0; index < count; index++) {
+    const one = envelope({ queue });
+    await broker.publish([one]);
+    equal(await broker.deadLetter(await claimOne(broker, { queues: [queue] }), "rejected"), true, "the death");
+    ids.push(one.id);
+    if (context.isManual) await context.clock.advance(1);
+  }
+  return ids;
 }
