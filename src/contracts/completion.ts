@@ -6,18 +6,23 @@ import type { Envelope } from "../model/envelope.ts";
 import { validateEnvelope } from "../model/envelope.ts";
 import type { GroupReport } from "../model/group.ts";
 import { show } from "../model/id.ts";
+import { validateInteger } from "../model/numbers.ts";
 import { encoderIn } from "../model/owed.ts";
 import type { TaskState } from "../model/task-state.ts";
 import { isTerminal } from "../model/task-state.ts";
+import { durationMs } from "../time/duration.ts";
 
 /**
- * Returns a completion whose state goes with its settlement, and whose follow-ups are valid envelopes.
+ * Returns a completion whose state goes with its settlement, and whose follow-ups are valid envelopes. A settlement that a broker would
+ * refuse is refused here: it comes last where the sides are written one by one, when the status is already there.
  *
  * @throws {ConfigError} when they do not.
  */
 export function validateCompletion(completion: Completion): Completion {
   const { delivery, settlement, status, followUps = [] } = completion;
   requireMatch(settlement.kind, status.state, delivery.envelope.id);
+  if (settlement.kind === "deadLetter") requireReason(settlement.reason, delivery.envelope.id);
+  else if (settlement.kind !== "ack") durationMs(validateInteger(settlement.delayMs ?? 0, "delayMs"), "delayMs");
   for (const next of followUps) validateEnvelope(next);
   return completion;
 }
@@ -65,4 +70,10 @@ function requireMatch(kind: Settlement["kind"], state: TaskState, id: string): v
   if (fits) return;
   const expected = kind === "nack" ? `"queued"` : kind === "retry" ? `"retrying"` : "a state that ends the task";
   throw new ConfigError(`Cannot finish task ${show(id)} as ${show(state)} with ${show(kind)}: expected ${expected}`);
+}
+
+function requireReason(reason: string, id: string): void {
+  if (typeof reason !== "string" || reason === "") {
+    throw new ConfigError(`Cannot dead-letter task ${show(id)} for the reason ${show(reason)}: expected some text`);
+  }
 }
