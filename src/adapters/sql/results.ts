@@ -1,6 +1,5 @@
 import { KeyedWake } from "../../async/keyed-wake.ts";
 import type { Logger } from "../../contracts/logger.ts";
-import type { ResultBackend } from "../../contracts/result-backend.ts";
 import type { ChordClaim, Group, GroupProgress } from "../../model/group.ts";
 import type { StoredHeartbeat } from "../../model/heartbeat.ts";
 import { validateId } from "../../model/id.ts";
@@ -8,13 +7,13 @@ import type { TaskStatus } from "../../model/task-status.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { Duration } from "../../time/duration.ts";
 import type { GroupCommitOptions } from "../call-group.ts";
-import type { GroupWrite, HeartbeatWrite, ReportWrite, StatusLimits, StatusQuery, StatusWrite } from "../result-requests.ts";
+import type { GroupWrite, HeartbeatWrite, ReportWrite, StatusQuery, StatusWrite } from "../result-requests.ts";
 import type { ListedStatus } from "../results-surface.ts";
 import { ResultsSurface } from "../results-surface.ts";
 import type { DatabaseHold } from "./broker.ts";
-import type { SqlDatabase } from "./database.ts";
 import { Groups } from "./groups.ts";
 import { Heartbeats } from "./heartbeats.ts";
+import { offerJoin } from "./join-side.ts";
 import { Statuses } from "./statuses.ts";
 import { taskTopic } from "./topics.ts";
 
@@ -34,29 +33,6 @@ export interface SqlResultBackendOptions {
   readonly pollMs?: number | undefined;
   /** How calls made at the same time share round trips. @default up to 1,000 calls or 4 MiB */
   readonly groupCommit?: GroupCommitOptions | undefined;
-}
-
-/** What a ledger needs of a backend that it joins. */
-export interface JoinSide {
-  /** Where its rows are. */
-  readonly database: SqlDatabase;
-  /** The namespace of its rows. */
-  readonly namespace: string;
-  /** What its statuses are held to. */
-  readonly limits: StatusLimits;
-  /** Throws when it was closed. */
-  readonly requireOpen: () => void;
-  /** Reads statuses, none of which comes twice; in order, `undefined` where none is known. */
-  readonly read: (ids: readonly string[]) => Promise<readonly (TaskStatus | undefined)[]>;
-  /** Counts members' ends within a transaction. Answers one progress each, in order. */
-  readonly reportToGroups: (reports: readonly ReportWrite[], tx: object) => Promise<readonly (GroupProgress | undefined)[]>;
-}
-
-const sides = new WeakMap<ResultBackend, JoinSide>();
-
-/** Gives what a ledger needs of a backend; `undefined` when it is none on a SQL database. */
-export function joinSideOf(backend: ResultBackend): JoinSide | undefined {
-  return sides.get(backend);
 }
 
 /** A result backend on the `tasks` table, which it shares with the broker, see `tables.ts`: written once for Postgres and SQLite. */
@@ -83,7 +59,7 @@ export class SqlResultBackend extends ResultsSurface {
     this.#statuses = new Statuses(database, this.namespace);
     this.#groups = new Groups(database, this.namespace);
     this.#heartbeats = new Heartbeats(database, this.namespace);
-    sides.set(this, {
+    offerJoin(this, {
       database,
       namespace: this.namespace,
       limits: this.limits,
