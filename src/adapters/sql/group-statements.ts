@@ -9,7 +9,7 @@ import type { Tables } from "./tables.ts";
 
 const ONE = { ns: "text", id: "text" } as const;
 const INIT = { ns: "text", id: "text", total: "int", meta: "text", callback: "text", ttlMs: "ms", doneTtlMs: "ms" } as const;
-const MEMBERS = { ns: "text", id: "text", members: { taskId: "text", position: "int" } } as const;
+const MEMBERS = { ns: "text", id: "text", members: { taskId: "text", at: "int" } } as const;
 const SOME = { ns: "text", groups: { id: "text" } } as const;
 const SWEEP = { ns: "text", limit: "int" } as const;
 
@@ -61,7 +61,7 @@ export function groupStatements(database: SqlDatabase): GroupStatements {
         ns,
         groupId: id,
         taskId: members.column.taskId,
-        position: members.column.position,
+        position: members.column.at,
       }, { from: members.from, orderBy: members.position })).returning({ position: groupMembers.position })),
 
     removeMembers: database.statement("sweep.members", SOME, ({ db, args, dialect }) =>

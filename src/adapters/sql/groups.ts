@@ -36,7 +36,7 @@ export class Groups {
     const [made] = await this.#groups.init.run({ ns, id, total: taskIds.length, meta, callback, ttlMs, doneTtlMs }, { tx });
     if (made === undefined) return false;
     if (made.replaced > 0) await this.#groups.removeMembers.run({ ns, groups: [{ id }] }, { tx });
-    await this.#groups.addMembers.run({ ns, id, members: taskIds.map((taskId, position) => ({ taskId, position })) }, { tx });
+    await this.#groups.addMembers.run({ ns, id, members: taskIds.map((taskId, at) => ({ taskId, at })) }, { tx });
     return true;
   }
 
