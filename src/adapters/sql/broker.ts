@@ -14,7 +14,7 @@ import type { GroupCommitOptions } from "../call-group.ts";
 import type { DeadLetterPrimitives } from "../dead-letters-surface.ts";
 import { DEFAULT_POLL_MS } from "../store-surface.ts";
 import { SqlBroadcasts } from "./broadcasts.ts";
-import type { SqlDatabase } from "./database.ts";
+import type { DatabaseHold } from "./database-hold.ts";
 import { SqlDeadLetters } from "./dead-letter-store.ts";
 import { toDeliveries } from "./delivery-row.ts";
 import { ReadyRows } from "./ready-rows.ts";
@@ -41,14 +41,6 @@ export interface SqlBrokerOptions {
   readonly pollMs?: number | undefined;
   /** How calls made at the same time share round trips. @default up to 1,000 calls or 4 MiB */
   readonly groupCommit?: GroupCommitOptions | undefined;
-}
-
-/** How a store holds its database. */
-export interface DatabaseHold {
-  /** The database. */
-  readonly database: SqlDatabase;
-  /** Lets go of it: closes it when nobody else holds it. */
-  readonly release: () => Promise<void>;
 }
 
 /** A broker on the `tasks` table, see `tables.ts`: written once for Postgres and SQLite. */

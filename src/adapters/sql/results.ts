@@ -10,7 +10,7 @@ import type { GroupCommitOptions } from "../call-group.ts";
 import type { GroupWrite, HeartbeatWrite, ReportWrite, StatusQuery, StatusWrite } from "../result-requests.ts";
 import type { ListedStatus } from "../results-surface.ts";
 import { ResultsSurface } from "../results-surface.ts";
-import type { DatabaseHold } from "./broker.ts";
+import type { DatabaseHold } from "./database-hold.ts";
 import { Groups } from "./groups.ts";
 import { Heartbeats } from "./heartbeats.ts";
 import { offerJoin } from "./join-side.ts";
