@@ -68,8 +68,10 @@ const castBudget: Readonly<Record<string, number>> = {
   producer: 1,
   // An object without its absent fields, which `Object.fromEntries` cannot express.
   tasks: 1,
-  // The SQL kit seam: one kit for two dialects, rows and arguments by the names of their shape.
-  "adapters/sql": 4,
+  // JSON text that a store wrote itself is read back as what it was.
+  adapters: 1,
+  // The SQL kit seam: one kit for two dialects, rows and arguments by the names of their shape; and JSON text, as above.
+  "adapters/sql": 7,
 };
 
 /** Files that may touch the process or a built-in module, with the reason. */
