@@ -51,7 +51,7 @@ CREATE TABLE `stem_groups` (
 	`callback` text,
 	`created_at` integer NOT NULL,
 	`completed_at` integer,
-	`expires_at` integer NOT NULL,
+	`expires_at` integer,
 	`ttl_ms` integer NOT NULL,
 	`chord_owner` text,
 	`chord_token` integer DEFAULT 0 NOT NULL,
@@ -60,8 +60,8 @@ CREATE TABLE `stem_groups` (
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `stem_groups_key` ON `stem_groups` (`ns`,`id`);--> statement-breakpoint
-CREATE INDEX `stem_groups_chord` ON `stem_groups` (`ns`,`completed_at`) WHERE "stem_groups"."callback" is not null and "stem_groups"."chord_done_at" is null and "stem_groups"."completed_at" is not null;--> statement-breakpoint
-CREATE INDEX `stem_groups_expires` ON `stem_groups` (`ns`,`expires_at`);--> statement-breakpoint
+CREATE INDEX `stem_groups_chord` ON `stem_groups` (`ns`,`completed_at`,`id`) WHERE "stem_groups"."callback" is not null and "stem_groups"."chord_done_at" is null and "stem_groups"."completed_at" is not null;--> statement-breakpoint
+CREATE INDEX `stem_groups_expires` ON `stem_groups` (`ns`,`expires_at`) WHERE "stem_groups"."expires_at" is not null;--> statement-breakpoint
 CREATE TABLE `stem_tasks` (
 	`ns` text NOT NULL,
 	`id` text NOT NULL,
@@ -79,7 +79,6 @@ CREATE TABLE `stem_tasks` (
 	`started_at` integer,
 	`finished_at` integer,
 	`expires_at` integer,
-	`ttl_ms` integer,
 	`queue` text,
 	`priority` integer DEFAULT 0 NOT NULL,
 	`phase` integer,
