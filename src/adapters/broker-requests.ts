@@ -123,19 +123,23 @@ export function toSettleItems(requests: readonly SettleRequest[]): readonly Sett
 
 /** Checks one decision and makes it flat. */
 export function toSettleItem({ delivery, settlement }: SettleRequest): SettleItem {
-  const item = { ...toDeliveryRef(delivery), kind: settlement.kind, delayMs: 0, reason: undefined, error: undefined };
-  switch (settlement.kind) {
+  const { id, queue, attempt, token } = toDeliveryRef(delivery);
+  const { kind } = settlement;
+  switch (kind) {
     case "ack":
-      return item;
+      return { id, queue, attempt, token, kind, delayMs: 0, reason: undefined, error: undefined };
     case "retry":
-    case "nack":
-      return { ...item, delayMs: validateMs(settlement.delayMs ?? 0, "delayMs") };
+    case "nack": {
+      const delayMs = validateMs(settlement.delayMs ?? 0, "delayMs");
+      return { id, queue, attempt, token, kind, delayMs, reason: undefined, error: undefined };
+    }
     case "deadLetter": {
       const reason = storableText(settlement.reason, "the reason of a dead letter");
-      return { ...item, reason, error: toText(settlement.error, `the error of task ${show(item.id)}`) };
+      const error = toText(settlement.error, `the error of task ${show(id)}`);
+      return { id, queue, attempt, token, kind, delayMs: 0, reason, error };
     }
     default:
-      throw new ConfigError(`Cannot settle a delivery: ${show(item.kind)} is none of "ack", "retry", "nack" and "deadLetter"`);
+      throw new ConfigError(`Cannot settle a delivery: ${show(kind)} is none of "ack", "retry", "nack" and "deadLetter"`);
   }
 }
 

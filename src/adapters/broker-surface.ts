@@ -239,11 +239,12 @@ export abstract class BrokerSurface extends StoreSurface implements Broker {
   }
 
   #publishOnce(items: readonly PublishItem[], tx?: object): Promise<readonly boolean[]> {
-    return withoutRepeats(items, { keyOf: (item) => item.envelope.id, repeated: false, run: (some) => this.publishBatch(some, tx) });
+    return withoutRepeats(items, { idOf: envelopeId, keyOf: envelopeId, repeated: false, run: (some) => this.publishBatch(some, tx) });
   }
 
   #settleOnce(items: readonly SettleItem[], tx?: object): Promise<readonly boolean[]> {
     return withoutRepeats(items, {
+      idOf: (item) => item.id,
       keyOf: (item) => `${item.token} ${item.id}`,
       repeated: false,
       run: (some) => this.settleBatch(some, tx),
@@ -267,4 +268,8 @@ export abstract class BrokerSurface extends StoreSurface implements Broker {
     const [settled = false] = await this.settle([request]);
     return settled;
   }
+}
+
+function envelopeId({ envelope }: PublishItem): string {
+  return envelope.id;
 }

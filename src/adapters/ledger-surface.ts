@@ -146,11 +146,12 @@ export abstract class LedgerSurface implements TaskLedger {
   }
 
   #enqueueOnce(items: readonly EnqueueItem[], tx?: object): Promise<readonly boolean[]> {
-    return withoutRepeats(items, { keyOf: (item) => item.envelope.id, repeated: false, run: (some) => this.enqueueBatch(some, tx) });
+    return withoutRepeats(items, { idOf: envelopeId, keyOf: envelopeId, repeated: false, run: (some) => this.enqueueBatch(some, tx) });
   }
 
   #finishOnce(items: readonly FinishItem[]): Promise<readonly CompletionOutcome[]> {
     return withoutRepeats(items, {
+      idOf: ({ settle }) => settle.id,
       keyOf: ({ settle }) => `${settle.token} ${settle.id}`,
       repeated: { settled: false },
       run: (some) => this.finishBatch(some),
@@ -160,4 +161,8 @@ export abstract class LedgerSurface implements TaskLedger {
 
 function finishLength({ status, followUps }: FinishItem): number {
   return (status?.payload?.length ?? 0) + followUps.reduce((sum, next) => sum + next.text.length, 0);
+}
+
+function envelopeId({ envelope }: EnqueueItem): string {
+  return envelope.id;
 }

@@ -22,8 +22,10 @@ export function rounds<T>(items: readonly T[], keyOf: (item: T) => string): read
 
 /** How {@link withoutRepeats} goes about it. */
 export interface RepeatOptions<T, R> {
-  /** What makes two items the same. */
+  /** What makes two items the same; asked only when two share an id. */
   readonly keyOf: (item: T) => string;
+  /** The item's id: two that differ in it are not the same. */
+  readonly idOf: (item: T) => string;
   /** Carries out items of which no two are the same; one answer each, in order. */
   readonly run: (items: readonly T[]) => Promise<readonly R[]>;
   /** The answer for an item that is the same as an earlier one. */
@@ -32,6 +34,7 @@ export interface RepeatOptions<T, R> {
 
 /** Carries out each item once, however often it is given; what came before is answered as `repeated`. */
 export async function withoutRepeats<T, R>(items: readonly T[], options: RepeatOptions<T, R>): Promise<readonly R[]> {
+  if (new Set(items.map(options.idOf)).size === items.length) return options.run(items);
   const positions = new Map<string, number>();
   for (const [position, item] of items.entries()) {
     const key = options.keyOf(item);

@@ -12,10 +12,19 @@ export function publish(space: MemorySpace, { envelope, text }: PublishItem, now
   const { id, queue, priority, attempt, visibilityTimeoutMs: leaseMs } = envelope;
   if (space.envelopes.has(id) || space.deadLetters.get(id, now) !== undefined) return false;
   const dueAt = envelope.delayMs === undefined ? envelope.notBefore ?? now : now + envelope.delayMs;
-  const seq = space.next();
   const stored: StoredEnvelope = {
-    ...{ id, queue, priority, seq, leaseMs, text, attempt },
-    ...{ place: "ready", dueAt, token: 0, deliveries: 0, heapIndex: -1 },
+    id,
+    queue,
+    priority,
+    seq: space.next(),
+    leaseMs,
+    text,
+    attempt,
+    place: "ready",
+    dueAt,
+    token: 0,
+    deliveries: 0,
+    heapIndex: -1,
   };
   space.envelopes.set(id, stored);
   queueOf(space, queue).add(stored, dueAt, now);
