@@ -3,7 +3,7 @@ import { TaskFailedError, TaskRevokedError } from "../errors.ts";
 import { task } from "../tasks/task.ts";
 import { equal, ok, present, throws } from "./assert.ts";
 import type { ConformanceCase } from "./case.ts";
-import type { Rig } from "./system-rig.ts";
+import type { Rig, RigWorker } from "./system-rig.ts";
 import { onBothSystems, systemLaw, timedOnBothSystems, timedSystemLaw } from "./system-rig.ts";
 
 class StubbornEncoder extends TaskPayloadEncoder {
@@ -35,8 +35,9 @@ interface Refused {
 }
 
 /** Waits for a task's bad end, and proves that the worker goes on. */
-async function refusal(rig: Rig, taskId: string): Promise<Refused> {
-  const { state, error } = await rig.ended(taskId);
+async function refusal(rig: Rig, worker: RigWorker, taskId: string): Promise<Refused> {
+  await worker.until("task-failed", taskId);
+  const { state, error } = await rig.status(taskId);
   await throws(() => rig.result(rig.stem().handle(taskId)), TaskFailedError, "result() of a task that could not run");
   equal(await rig.result(await rig.stem().enqueue(fine)), "fine", "what the worker makes of the next task");
   const dead = await rig.context.broker.deadLetters.get(taskId);
@@ -46,9 +47,9 @@ async function refusal(rig: Rig, taskId: string): Promise<Refused> {
 /** What cannot be run, and what is not wanted any more. */
 export const systemRefusalCases: readonly ConformanceCase[] = Object.freeze([
   ...onBothSystems("[Y5] a task that no one registered is dead as unregistered-task", async (rig) => {
-    await rig.start({ registry: [fine] });
+    const worker = await rig.start({ registry: [fine] });
     const handle = await rig.stem().enqueue("nobody.knows", { maxRetries: 5 });
-    const { state, reason, error } = await refusal(rig, handle.id);
+    const { state, reason, error } = await refusal(rig, worker, handle.id);
     equal([state, reason, error?.name], ["failed", "unregistered-task", "UnknownTaskError"], "its end");
     ok(error?.message.includes("nobody.knows") === true, `Expected the message to name the task, found ${error?.message}`);
   }),
@@ -62,9 +63,9 @@ export const systemRefusalCases: readonly ConformanceCase[] = Object.freeze([
         runs += 1;
       },
     });
-    await rig.start({ registry: [fine, eager], additionalEncoders: [stubborn] });
+    const worker = await rig.start({ registry: [fine, eager], additionalEncoders: [stubborn] });
     const handle = await rig.stem({ argsEncoder: stubborn }).enqueue(eager, { maxRetries: 5 });
-    const { state, reason, error } = await refusal(rig, handle.id);
+    const { state, reason, error } = await refusal(rig, worker, handle.id);
     equal([state, reason, error?.name, runs], ["failed", "unreadable-payload", "PayloadError", 0], "its end");
     ok(error?.message.includes("these bytes make no sense") === true, `Expected the message to say why, found ${error?.message}`);
   }),
@@ -78,10 +79,10 @@ export const systemRefusalCases: readonly ConformanceCase[] = Object.freeze([
         runs += 1;
       },
     });
-    await rig.start({ registry: [fine, pay] });
+    const worker = await rig.start({ registry: [fine, pay] });
     // By name and without the registry: a producer that does not know the schema.
     const handle = await rig.stem().enqueue("pay", { args: -5, maxRetries: 5 });
-    const { state, reason, error } = await refusal(rig, handle.id);
+    const { state, reason, error } = await refusal(rig, worker, handle.id);
     equal([state, reason, error?.name, runs], ["failed", "unreadable-payload", "PayloadError", 0], "its end");
     ok(error?.message.includes("amount: expected a positive number") === true, `Expected the place and the fault, found ${error?.message}`);
   }),
@@ -99,10 +100,10 @@ export const systemRefusalCases: readonly ConformanceCase[] = Object.freeze([
       nan: () => Number.NaN,
     };
     const odd = task({ name: "odd", run: (_ctx, kind: string) => results[kind]?.() });
-    await rig.start({ registry: [fine, odd] });
+    const worker = await rig.start({ registry: [fine, odd] });
     for (const kind of Object.keys(results)) {
       const handle = await rig.stem().enqueue(odd, { args: kind, maxRetries: 5 });
-      const { state, reason, error } = await refusal(rig, handle.id);
+      const { state, reason, error } = await refusal(rig, worker, handle.id);
       equal([state, reason, error?.name], ["failed", "unencodable-result", "PayloadError"], `the end of a task that returned a ${kind}`);
     }
   }),
@@ -111,10 +112,10 @@ export const systemRefusalCases: readonly ConformanceCase[] = Object.freeze([
     "[Y5] a result that is too large to store is dead as unencodable-result, and its links follow a failure",
     async (rig) => {
       const huge = task({ name: "huge", run: () => "x".repeat(10 * 1024 * 1024) });
-      await rig.start({ registry: [fine, huge], mayReport: true });
+      const worker = await rig.start({ registry: [fine, huge], mayReport: true });
       const followUp = rig.context.id();
       const handle = await rig.stem().enqueue(huge, { maxRetries: 5, links: { onFailure: [{ task: fine, id: followUp }] } });
-      const { state, reason, error } = await refusal(rig, handle.id);
+      const { state, reason, error } = await refusal(rig, worker, handle.id);
       equal([state, reason, error?.name], ["failed", "unencodable-result", "PayloadError"], "its end");
       ok(/\d{8}/.test(error?.message ?? ""), `Expected the message to name the size, found ${error?.message}`);
       equal((await rig.ended(followUp)).state, "succeeded", "the task that follows a failure");
@@ -143,11 +144,11 @@ export const systemRefusalCases: readonly ConformanceCase[] = Object.freeze([
         throw value;
       },
     });
-    await rig.start({ registry: [fine, thrower] });
+    const worker = await rig.start({ registry: [fine, thrower] });
     for (const kind of Object.keys(thrown)) {
       for (const how of ["throw", "reject"]) {
         const handle = await rig.stem().enqueue(thrower, { args: { kind, how } });
-        const { state, reason, error } = await refusal(rig, handle.id);
+        const { state, reason, error } = await refusal(rig, worker, handle.id);
         equal([state, reason, error?.name], ["failed", "retries-exhausted", "NonError"], `the end of a task with ${how} of ${kind}`);
       }
     }

@@ -117,6 +117,7 @@ export const systemRetryCases: readonly ConformanceCase[] = Object.freeze([
     ok(error.cause instanceof Error, "Expected the recorded error as the cause");
     equal([error.cause.name, error.cause.message], ["RangeError", "attempt 3 of 3 failed"], "the cause");
     equal(notes.map(({ attempt }) => attempt), [1, 2, 3], "the attempts");
+    await worker.until("task-failed", handle.id);
     const status = await rig.status(handle.id);
     equal([status.state, status.attempt, status.error?.message], ["failed", 3, "attempt 3 of 3 failed"], "the status");
     const dead = present(await broker.deadLetters.get(handle.id), "the dead letter");
@@ -136,11 +137,12 @@ export const systemRetryCases: readonly ConformanceCase[] = Object.freeze([
       },
     });
     const asking = task({ name: "asking", run: (ctx) => ctx.retry({ reason: "once more" }) });
-    await rig.start({ registry: [failing, asking] });
+    const { until } = await rig.start({ registry: [failing, asking] });
     for (const [each, message] of [[failing, "no"], [asking, "once more"]] as const) {
       const handle = await rig.stem().enqueue(each.name);
       const error = await throws(() => rig.result(handle), TaskFailedError, `result() of ${each.name}`);
       ok(error.message.includes(message), `Expected the message to name the reason, found ${error.message}`);
+      await until("task-failed", handle.id);
       equal((await rig.status(handle.id)).attempt, 1, "the attempt");
       equal((await rig.context.broker.deadLetters.get(handle.id))?.reason, "retries-exhausted", "the reason of the dead letter");
     }
@@ -156,11 +158,12 @@ export const systemRetryCases: readonly ConformanceCase[] = Object.freeze([
         ctx.reject(reason ?? undefined);
       },
     });
-    await rig.start({ registry: [picky] });
+    const { until } = await rig.start({ registry: [picky] });
     for (const [given, reason] of [["not today", "not today"], [null, "rejected"], ["", "rejected"]] as const) {
       runs = 0;
       const handle = await rig.stem({ registry: [picky] }).enqueue(picky, { args: given });
       await throws(() => rig.result(handle), TaskFailedError, "result() of a rejected task");
+      await until("task-failed", handle.id);
       equal(runs, 1, "how often it ran");
       const status = await rig.status(handle.id);
       equal([status.state, status.error?.name, status.error?.message], ["failed", "Rejected", reason], "the status");
@@ -189,7 +192,7 @@ export const systemRetryCases: readonly ConformanceCase[] = Object.freeze([
         return index;
       },
     });
-    await rig.start({ registry: [odd] });
+    const worker = await rig.start({ registry: [odd] });
     const handles = await rig.stem().enqueueMany(Array.from({ length: 20 }, (_, index) => ({ task: odd, args: index })));
     const states = await Promise.all(handles.map(({ id }) => rig.ended(id)));
     equal(
@@ -197,6 +200,7 @@ export const systemRetryCases: readonly ConformanceCase[] = Object.freeze([
       Array.from({ length: 20 }, (_, index) => index % 2 === 1 ? `${index} is odd` : index),
       "how they ended",
     );
+    await worker.untilCount("task-failed", 10);
     equal(only([(await rig.context.broker.counts("default")).dead]), 10, "how many are dead");
   }),
 ]);
