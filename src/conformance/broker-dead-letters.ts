@@ -18,6 +18,14 @@ export const brokerDeadLetterCases: readonly ConformanceCase[] = Object.freeze([
     equal(await broker.deadLetters.get("nobody"), undefined, "a letter nobody wrote");
   }),
 
+  law("[B19] any dead letter is read by its id, however many there are", async ({ broker, envelope }) => {
+    const published = Array.from({ length: 150 }, (_, index) => envelope({ args: index }));
+    await broker.publish(published);
+    const settlement = { kind: "deadLetter", reason: "rejected" } as const;
+    await broker.settle((await claim(broker)).map((delivery) => ({ delivery, settlement })));
+    for (const one of published) equal((await broker.deadLetters.get(one.id))?.envelope, one, "the envelope");
+  }),
+
   timedLaw("[B19] dead letters are filtered by ids, queue and time", async (context) => {
     const { broker, clock } = context;
     const inA = await bury(context, 3, "a");

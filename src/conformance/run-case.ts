@@ -13,24 +13,34 @@ import type { ConformanceHarness } from "./harness.ts";
 /** How long a case may take unless it says otherwise. */
 export const DEFAULT_CASE_TIMEOUT_MS = 60_000;
 
-// A signal that takes longer than this in real time is taken for one that never comes.
-const signalLimitMs = 10_000;
+/** How {@link runConformanceCase} runs. */
+export interface RunCaseOptions {
+  /** How long a signal may take in real time before it is taken for one that never comes, in milliseconds. @default 10,000 */
+  readonly signalLimitMs?: number;
+}
+
+const defaultSignalLimitMs = 10_000;
 
 /**
  * Runs one case against fresh connections, and closes all of them whatever happens.
  *
  * @throws What the case threw; else an error when closing fails or hangs.
  */
-export async function runConformanceCase(harness: ConformanceHarness, conformanceCase: ConformanceCase): Promise<void> {
+export async function runConformanceCase(
+  harness: ConformanceHarness,
+  conformanceCase: ConformanceCase,
+  options: RunCaseOptions = {},
+): Promise<void> {
+  const { signalLimitMs = defaultSignalLimitMs } = options;
   const open = new Set<Adapter>();
-  const context = await makeContext({ harness, conformanceCase, open });
+  const context = await makeContext({ harness, conformanceCase, open, signalLimitMs });
   let failure: { readonly error: unknown } | undefined;
   try {
     await conformanceCase.run(context);
   } catch (error) {
     failure = { error };
   }
-  const closing = await closeAll(open);
+  const closing = await closeAll(open, signalLimitMs);
   if (failure !== undefined) throw failure.error;
   if (closing !== undefined) throw closing.error;
 }
@@ -39,9 +49,10 @@ interface ContextParts {
   readonly harness: ConformanceHarness;
   readonly conformanceCase: ConformanceCase;
   readonly open: Set<Adapter>;
+  readonly signalLimitMs: number;
 }
 
-async function makeContext({ harness, conformanceCase, open }: ContextParts): Promise<CaseContext> {
+async function makeContext({ harness, conformanceCase, open, signalLimitMs }: ContextParts): Promise<CaseContext> {
   const namespace = `conformance-${uuidV7()}`;
   const manual = new ManualClock();
   const isManual = conformanceCase.clock === "manual";
@@ -78,16 +89,19 @@ async function makeContext({ harness, conformanceCase, open }: ContextParts): Pr
     second: () => connect(namespace),
     other: () => other ??= connect(`${namespace}-other`),
     connect,
-    within: (promise, ms = signalLimitMs) => withDeadline(promise, ms, { message: `Expected an answer within ${ms} ms of real time` }),
+    within: (promise, ms = defaultSignalLimitMs) => {
+      const limitMs = ms * signalLimitMs / defaultSignalLimitMs;
+      return withDeadline(promise, limitMs, { message: `Expected an answer within ${limitMs} ms of real time` });
+    },
     id,
     envelope: (input = {}) => envelope({ id: id("task"), ...input, name: input.name ?? "conformance.task" }),
   };
 }
 
-async function closeAll(open: ReadonlySet<Adapter>): Promise<{ readonly error: unknown } | undefined> {
+async function closeAll(open: ReadonlySet<Adapter>, limitMs: number): Promise<{ readonly error: unknown } | undefined> {
   try {
     const closing = Promise.all([...open].map((adapter) => adapter.close()));
-    await withDeadline(closing, signalLimitMs, { message: `Cannot close within ${signalLimitMs} ms` });
+    await withDeadline(closing, limitMs, { message: `Cannot close within ${limitMs} ms` });
     return undefined;
   } catch (error) {
     return { error };
