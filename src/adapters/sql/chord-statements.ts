@@ -43,9 +43,14 @@ export function chordStatements(database: SqlDatabase): ChordStatements {
           isKept(groups, now),
         )).returning({ id: groups.id })),
 
-    due: database.statement("dueChords", DUE, ({ db, args, dialect: { now } }) =>
-      db.select({ id: groups.id }).from(groups).where(and(eq(groups.ns, args.ns), waiting, isFree(now), isKept(groups, now)))
-        .orderBy(groups.completedAt, groups.id).limit(sql.placeholder("limit")), { idempotent: true }),
+    due: database.statement(
+      "dueChords",
+      DUE,
+      ({ db, args, dialect: { now } }) =>
+        db.select({ id: groups.id }).from(groups).where(and(eq(groups.ns, args.ns), waiting, isFree(now), isKept(groups, now)))
+          .orderBy(groups.completedAt, groups.id).limit(sql.placeholder("limit")),
+      { idempotent: true },
+    ),
   };
 
   function isFree(now: ReturnType<typeof sql>) {

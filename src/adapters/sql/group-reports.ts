@@ -162,10 +162,13 @@ function reportStatements(database: SqlDatabase): ReportStatements {
         failed: groups.failed,
       }).from(groupMembers)
         .innerJoin(groups, and(eq(groups.ns, groupMembers.ns), eq(groups.id, groupMembers.groupId)))
-        .innerJoin(members.from, and(
-          eq(groupMembers.groupId, members.column.groupId),
-          eq(groupMembers.taskId, members.column.taskId),
-        ))
+        .innerJoin(
+          members.from,
+          and(
+            eq(groupMembers.groupId, members.column.groupId),
+            eq(groupMembers.taskId, members.column.taskId),
+          ),
+        )
         .where(and(eq(groupMembers.ns, ns), isKept(groups, now)))),
   };
 }

@@ -56,13 +56,17 @@ export function groupStatements(database: SqlDatabase): GroupStatements {
       }).returning({ replaced: groups.chordToken });
     }),
 
-    addMembers: database.statement("initGroup.members", MEMBERS, ({ db, args: { ns, id, members } }) =>
-      db.insert(groupMembers).select(selectInto(groupMembers, {
-        ns,
-        groupId: id,
-        taskId: members.column.taskId,
-        position: members.column.at,
-      }, { from: members.from, orderBy: members.position })).returning({ position: groupMembers.position })),
+    addMembers: database.statement(
+      "initGroup.members",
+      MEMBERS,
+      ({ db, args: { ns, id, members } }) =>
+        db.insert(groupMembers).select(selectInto(groupMembers, {
+          ns,
+          groupId: id,
+          taskId: members.column.taskId,
+          position: members.column.at,
+        }, { from: members.from, orderBy: members.position })).returning({ position: groupMembers.position }),
+    ),
 
     removeMembers: database.statement("sweep.members", SOME, ({ db, args, dialect }) =>
       db.delete(groupMembers).where(and(

@@ -69,13 +69,22 @@ function heartbeatStatements(database: SqlDatabase): HeartbeatStatements {
         .onConflictDoUpdate({ target: [workers.ns, workers.id], set: values }).returning({ id: workers.id });
     }, { idempotent: true }),
 
-    list: database.statement("listHeartbeats", NS, ({ db, args, dialect: { now } }) =>
-      db.select({ data: workers.data, seenAt: workers.seenAt, expiresAt: workers.expiresAt }).from(workers)
-        .where(and(eq(workers.ns, args.ns), gt(workers.expiresAt, now))), { idempotent: true }),
+    list: database.statement(
+      "listHeartbeats",
+      NS,
+      ({ db, args, dialect: { now } }) =>
+        db.select({ data: workers.data, seenAt: workers.seenAt, expiresAt: workers.expiresAt }).from(workers)
+          .where(and(eq(workers.ns, args.ns), gt(workers.expiresAt, now))),
+      { idempotent: true },
+    ),
 
-    remove: database.statement("removeHeartbeat", ONE, ({ db, args, dialect: { now } }) =>
-      db.delete(workers).where(and(eq(workers.ns, args.ns), eq(workers.id, args.id), gt(workers.expiresAt, now)))
-        .returning({ id: workers.id })),
+    remove: database.statement(
+      "removeHeartbeat",
+      ONE,
+      ({ db, args, dialect: { now } }) =>
+        db.delete(workers).where(and(eq(workers.ns, args.ns), eq(workers.id, args.id), gt(workers.expiresAt, now)))
+          .returning({ id: workers.id }),
+    ),
 
     sweep: database.statement("sweep.workers", SWEEP, ({ db, args, dialect }) => {
       const expired = sql`(select ${workers.id} from ${workers} where ${workers.ns} = ${args.ns} and ${workers.expiresAt} <= ${dialect.now}

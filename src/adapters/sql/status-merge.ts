@@ -31,7 +31,8 @@ export function mergedStatus(tasks: Tables["tasks"], next: NextStatus, now: SQLW
   const known = isKnown(tasks, now);
   const sameAttempt = sql`(${known} and ${tasks.attempt} = ${next.attempt})`;
   const kept = (given: SQLWrapper, stored: SQLWrapper): SQL => sql`coalesce(${given}, case when ${known} then ${stored} end)`;
-  const keptInAttempt = (given: SQLWrapper, stored: SQLWrapper): SQL => sql`coalesce(${given}, case when ${sameAttempt} then ${stored} end)`;
+  const keptInAttempt = (given: SQLWrapper, stored: SQLWrapper): SQL =>
+    sql`coalesce(${given}, case when ${sameAttempt} then ${stored} end)`;
   return {
     state: sql`${next.state}`,
     attempt: sql`${next.attempt}`,

@@ -51,19 +51,21 @@ export function statusColumns(tasks: Tables["tasks"]) {
 }
 
 /** Values for an update that takes the status out of a row and leaves its delivery. The queue stays: it belongs to both. */
-export const CLEARED_STATUS = Object.freeze({
-  name: sql`null`,
-  state: sql`null`,
-  payload: sql`null`,
-  error: sql`null`,
-  meta: sql`null`,
-  progress: sql`null`,
-  worker: sql`null`,
-  groupId: sql`null`,
-  startedAt: sql`null`,
-  finishedAt: sql`null`,
-  expiresAt: sql`null`,
-} satisfies Partial<Record<keyof StatusRow, SQL>>);
+export const CLEARED_STATUS = Object.freeze(
+  {
+    name: sql`null`,
+    state: sql`null`,
+    payload: sql`null`,
+    error: sql`null`,
+    meta: sql`null`,
+    progress: sql`null`,
+    worker: sql`null`,
+    groupId: sql`null`,
+    startedAt: sql`null`,
+    finishedAt: sql`null`,
+    expiresAt: sql`null`,
+  } satisfies Partial<Record<keyof StatusRow, SQL>>,
+);
 
 /** Reads the status of a row as it stands at `now`; `undefined` when it has none, or one that has expired. */
 export function knownStatus(row: StatusRow, now: number): TaskStatus | undefined {

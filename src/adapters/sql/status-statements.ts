@@ -41,40 +41,70 @@ export function statusStatements(database: SqlDatabase): StatusStatements {
   return {
     get: database.statement("get", SOME, ({ db, args: { ns, ids }, dialect }) =>
       db.select(statusColumns(tasks)).from(tasks)
-        .where(and(eq(tasks.ns, ns), dialect.anyOf(tasks.id, sql`(select ${ids.column.id} from ${ids.from})`), isKnown(tasks, dialect.now))), {
+        .where(
+          and(eq(tasks.ns, ns), dialect.anyOf(tasks.id, sql`(select ${ids.column.id} from ${ids.from})`), isKnown(tasks, dialect.now)),
+        ), {
       idempotent: true,
     }),
 
-    list: database.statement("list", LIST, ({ db, args, dialect }) =>
-      db.select({ ...statusColumns(tasks), seq: tasks.seq }).from(tasks).where(and(
-        eq(tasks.ns, args.ns),
-        sql`${tasks.seq} < ${args.before}`,
-        isKnown(tasks, dialect.now),
-        dialect.anyOf(tasks.state, sql`(select ${args.states.column.state} from ${args.states.from})`),
-        sql`(${args.name} is null or ${tasks.name} = ${args.name})`,
-        sql`(${args.queue} is null or ${tasks.queue} = ${args.queue})`,
-        sql`(${args.meta} is null or ${dialect.jsonContains(sql`coalesce(${tasks.meta}, '{}')`, args.meta)})`,
-      )).orderBy(desc(tasks.seq)).limit(sql.placeholder("limit")), { idempotent: true }),
+    list: database.statement(
+      "list",
+      LIST,
+      ({ db, args, dialect }) =>
+        db.select({ ...statusColumns(tasks), seq: tasks.seq }).from(tasks).where(and(
+          eq(tasks.ns, args.ns),
+          sql`${tasks.seq} < ${args.before}`,
+          isKnown(tasks, dialect.now),
+          dialect.anyOf(tasks.state, sql`(select ${args.states.column.state} from ${args.states.from})`),
+          sql`(${args.name} is null or ${tasks.name} = ${args.name})`,
+          sql`(${args.queue} is null or ${tasks.queue} = ${args.queue})`,
+          sql`(${args.meta} is null or ${dialect.jsonContains(sql`coalesce(${tasks.meta}, '{}')`, args.meta)})`,
+        )).orderBy(desc(tasks.seq)).limit(sql.placeholder("limit")),
+      { idempotent: true },
+    ),
 
     // Repeating it can only move the end on by the time that the repetition took.
-    expire: database.statement("expire", EXPIRE, ({ db, args, dialect: { now, signal } }) =>
-      db.update(tasks).set({ expiresAt: sql`${now} + ${args.ttlMs}` }).where(and(eq(tasks.ns, args.ns), eq(tasks.id, args.id), isKnown(tasks, now)))
-        .returning({ id: tasks.id, signal }), { idempotent: true }),
+    expire: database.statement(
+      "expire",
+      EXPIRE,
+      ({ db, args, dialect: { now, signal } }) =>
+        db.update(tasks).set({ expiresAt: sql`${now} + ${args.ttlMs}` }).where(
+          and(eq(tasks.ns, args.ns), eq(tasks.id, args.id), isKnown(tasks, now)),
+        )
+          .returning({ id: tasks.id, signal }),
+      { idempotent: true },
+    ),
 
-    remove: database.statement("remove", ONE, ({ db, args, dialect: { now, signal } }) =>
-      db.delete(tasks).where(and(eq(tasks.ns, args.ns), eq(tasks.id, args.id), isKnown(tasks, now), sql`${tasks.phase} is null`))
-        .returning({ id: tasks.id, signal })),
+    remove: database.statement(
+      "remove",
+      ONE,
+      ({ db, args, dialect: { now, signal } }) =>
+        db.delete(tasks).where(and(eq(tasks.ns, args.ns), eq(tasks.id, args.id), isKnown(tasks, now), sql`${tasks.phase} is null`))
+          .returning({ id: tasks.id, signal }),
+    ),
 
-    clear: database.statement("remove.clear", ONE, ({ db, args, dialect: { now, signal } }) =>
-      db.update(tasks).set({ ...CLEARED_STATUS, expiresAt: sql`case when ${tasks.phase} is null then ${now} end` })
-        .where(and(eq(tasks.ns, args.ns), eq(tasks.id, args.id), isKnown(tasks, now))).returning({ id: tasks.id, signal })),
+    clear: database.statement(
+      "remove.clear",
+      ONE,
+      ({ db, args, dialect: { now, signal } }) =>
+        db.update(tasks).set({ ...CLEARED_STATUS, expiresAt: sql`case when ${tasks.phase} is null then ${now} end` })
+          .where(and(eq(tasks.ns, args.ns), eq(tasks.id, args.id), isKnown(tasks, now))).returning({ id: tasks.id, signal }),
+    ),
 
-    sweep: database.statement("sweep", SWEEP, ({ db, args, dialect }) =>
-      db.delete(tasks).where(dialect.anyOf(tasks.seq, expired({ tasks, args, dialect, held: false }))).returning({ id: tasks.id })),
+    sweep: database.statement(
+      "sweep",
+      SWEEP,
+      ({ db, args, dialect }) =>
+        db.delete(tasks).where(dialect.anyOf(tasks.seq, expired({ tasks, args, dialect, held: false }))).returning({ id: tasks.id }),
+    ),
 
-    sweepHeld: database.statement("sweep.held", SWEEP, ({ db, args, dialect }) =>
-      db.update(tasks).set(CLEARED_STATUS).where(dialect.anyOf(tasks.seq, expired({ tasks, args, dialect, held: true })))
-        .returning({ id: tasks.id })),
+    sweepHeld: database.statement(
+      "sweep.held",
+      SWEEP,
+      ({ db, args, dialect }) =>
+        db.update(tasks).set(CLEARED_STATUS).where(dialect.anyOf(tasks.seq, expired({ tasks, args, dialect, held: true })))
+          .returning({ id: tasks.id }),
+    ),
   };
 }
 
