@@ -87,22 +87,31 @@ export class SqlBroadcasts {
 function statementsOf(database: SqlDatabase) {
   const { broadcasts, newBroadcasts } = database.tables;
   return {
-    send: database.statement("broadcast", { ns: "text", messages: { channel: "text", text: "text" }, keptMs: "ms" }, ({ db, args, dialect }) => {
-      const { from, column, position } = args.messages;
-      const values = {
-        ns: args.ns,
-        channel: column.channel,
-        payload: column.text,
-        createdAt: sql`${dialect.now}`,
-        expiresAt: sql`${dialect.now} + ${args.keptMs}`,
-      };
-      return db.insert(newBroadcasts).select(selectInto(newBroadcasts, values, { from, orderBy: position }))
-        .returning({ sentAt: newBroadcasts.createdAt, signal: dialect.signal });
-    }),
-    read: database.statement("subscribe.read", { ns: "text", channel: "text", floor: "ms" }, ({ db, args }) =>
-      db.select({ seq: broadcasts.seq, text: broadcasts.payload, sentAt: broadcasts.createdAt }).from(broadcasts)
-        .where(and(eq(broadcasts.ns, args.ns), eq(broadcasts.channel, args.channel), sql`${broadcasts.seq} > ${args.floor}`))
-        .orderBy(broadcasts.seq), { idempotent: true }),
+    send: database.statement(
+      "broadcast",
+      { ns: "text", messages: { channel: "text", text: "text" }, keptMs: "ms" },
+      ({ db, args, dialect }) => {
+        const { from, column, position } = args.messages;
+        const values = {
+          ns: args.ns,
+          channel: column.channel,
+          payload: column.text,
+          createdAt: sql`${dialect.now}`,
+          expiresAt: sql`${dialect.now} + ${args.keptMs}`,
+        };
+        return db.insert(newBroadcasts).select(selectInto(newBroadcasts, values, { from, orderBy: position }))
+          .returning({ sentAt: newBroadcasts.createdAt, signal: dialect.signal });
+      },
+    ),
+    read: database.statement(
+      "subscribe.read",
+      { ns: "text", channel: "text", floor: "ms" },
+      ({ db, args }) =>
+        db.select({ seq: broadcasts.seq, text: broadcasts.payload, sentAt: broadcasts.createdAt }).from(broadcasts)
+          .where(and(eq(broadcasts.ns, args.ns), eq(broadcasts.channel, args.channel), sql`${broadcasts.seq} > ${args.floor}`))
+          .orderBy(broadcasts.seq),
+      { idempotent: true },
+    ),
     sweep: database.statement("broadcasts.sweep", { ns: "text", limit: "int" }, ({ db, args, dialect }) => {
       const expired = sql`(select ${broadcasts.seq} from ${broadcasts} where ${broadcasts.ns} = ${args.ns}
         and ${broadcasts.expiresAt} <= ${dialect.now} order by ${broadcasts.expiresAt} limit ${args.limit}${dialect.skipLocked})`;

@@ -44,8 +44,11 @@ export class ClaimStatements {
     this.#withStatus = withStatus;
     this.#one = database.statement(`claim.${withStatus ? "tasks" : "envelopes"}`, ONE_QUEUE, (parts) => {
       const { args, tables, dialect } = parts;
-      return this.#claim(parts, sql`(select ${tables.tasks.seq} from ${tables.tasks} where ${inQueue(parts, args.queue)}
-        order by ${tables.tasks.priority} desc, ${tables.tasks.seq} limit ${args.limit}${dialect.skipLocked})`);
+      return this.#claim(
+        parts,
+        sql`(select ${tables.tasks.seq} from ${tables.tasks} where ${inQueue(parts, args.queue)}
+        order by ${tables.tasks.priority} desc, ${tables.tasks.seq} limit ${args.limit}${dialect.skipLocked})`,
+      );
     });
   }
 
@@ -100,7 +103,9 @@ type ClaimParts = Omit<StatementParts<typeof ONE_QUEUE>, "args"> & { readonly ar
 function headsOf(parts: StatementParts<typeof MANY_QUEUES>, count: number): SQL {
   const { tables: { tasks }, args, dialect } = parts;
   const arms = Array.from({ length: count }, (_, at) => {
-    const queue = sql`(select ${args.queues.column.queue} from ${args.queues.from} where ${args.queues.column.at} = ${sql.raw(String(at))})`;
+    const queue = sql`(select ${args.queues.column.queue} from ${args.queues.from} where ${args.queues.column.at} = ${
+      sql.raw(String(at))
+    })`;
     return sql`select * from (select ${tasks.seq} as seq, ${tasks.priority} as priority, ${sql.raw(String(at))} as arm from ${tasks}
       where ${inQueue(parts, queue)} order by ${tasks.priority} desc, ${tasks.seq} limit ${args.limit}${dialect.skipLocked}) as ${
       sql.identifier(`arm${at}`)

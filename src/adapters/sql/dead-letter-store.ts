@@ -65,7 +65,16 @@ export class SqlDeadLetters implements DeadLetterPrimitives {
     const { namespace: ns, ttlMs } = this.#options;
     const letters = deaths.map(({ id, queue, envelope, deliveryAttempt, deliveries, reason, error }) => {
       const dead = envelopeAt(envelope, deliveryAttempt);
-      return { id, queue, name: dead.name, reason: reason ?? "", error, envelope: JSON.stringify(dead), attempt: deliveryAttempt, deliveries };
+      return {
+        id,
+        queue,
+        name: dead.name,
+        reason: reason ?? "",
+        error,
+        envelope: JSON.stringify(dead),
+        attempt: deliveryAttempt,
+        deliveries,
+      };
     });
     await this.#statements.insert.run({ ns, ttlMs, letters }, { tx });
   }
@@ -139,7 +148,16 @@ function toDeadLetter(row: LetterRow): DeadLetter {
   const { id, queue, name, reason, diedAt, expiresAt } = row;
   // Written by `bury`, from a checked settlement.
   const error = fromText(row.error) as TaskFailure | undefined;
-  return { id, queue, name, reason, ...(error === undefined ? {} : { error }), envelope: envelopeAt(row.envelope, row.attempt), diedAt, expiresAt };
+  return {
+    id,
+    queue,
+    name,
+    reason,
+    ...(error === undefined ? {} : { error }),
+    envelope: envelopeAt(row.envelope, row.attempt),
+    diedAt,
+    expiresAt,
+  };
 }
 
 function statementsOf(database: SqlDatabase) {
@@ -155,7 +173,14 @@ function statementsOf(database: SqlDatabase) {
     diedAt: letters.diedAt,
     expiresAt: letters.expiresAt,
   };
-  const meant = (args: { readonly ns: SQL; readonly queue: SQL; readonly since: SQL; readonly ids: { readonly from: SQL; readonly column: { readonly id: SQL } } }): SQL =>
+  const meant = (
+    args: {
+      readonly ns: SQL;
+      readonly queue: SQL;
+      readonly since: SQL;
+      readonly ids: { readonly from: SQL; readonly column: { readonly id: SQL } };
+    },
+  ): SQL =>
     sql`${letters.ns} = ${args.ns} and (${args.queue} is null or ${letters.queue} = ${args.queue})
       and (${args.since} is null or ${letters.diedAt} >= ${args.since})
       and (exists (select 1 from ${args.ids.from} where ${args.ids.column.id} = '')
@@ -175,29 +200,72 @@ function statementsOf(database: SqlDatabase) {
         ),
       }).returning({ id: letters.id });
     }),
-    get: database.statement("deadLetters.get", { ns: "text", id: "text" }, ({ db, args, dialect }) =>
-      db.select(columns).from(letters).where(and(eq(letters.ns, args.ns), eq(letters.id, args.id), sql`${letters.expiresAt} > ${dialect.now}`)), idempotent),
-    list: database.statement("deadLetters.list", { ...WHERE, limit: "int", diedAt: "ms", id: "text" }, ({ db, args, dialect }) =>
-      db.select(columns).from(letters).where(and(meant(args), sql`${letters.expiresAt} > ${dialect.now}`))
-        .orderBy(desc(letters.diedAt), desc(letters.id)).limit(sql.placeholder("limit")), idempotent),
-    listBefore: database.statement("deadLetters.listBefore", { ...WHERE, limit: "int", diedAt: "ms", id: "text" }, ({ db, args, dialect }) =>
-      db.select(columns).from(letters)
-        .where(and(meant(args), sql`${letters.expiresAt} > ${dialect.now}`, sql`(${letters.diedAt}, ${letters.id}) < (${args.diedAt}, ${args.id})`))
-        .orderBy(desc(letters.diedAt), desc(letters.id)).limit(sql.placeholder("limit")), idempotent),
-    oldest: database.statement("deadLetters.oldest", { ...WHERE, limit: "int" }, ({ db, args, dialect }) =>
-      db.select({ ...columns, now: dialect.now }).from(letters).where(and(meant(args), sql`${letters.expiresAt} > ${dialect.now}`))
-        .orderBy(letters.diedAt, letters.id).limit(sql.placeholder("limit")), idempotent),
-    oldestLocked: database.statement("deadLetters.oldestLocked", { ...WHERE, limit: "int" }, ({ db, args, dialect }) =>
-      db.select({ ...columns, now: dialect.now }).from(letters).where(and(
-        eq(letters.ns, args.ns),
-        dialect.anyOf(letters.id, sql`(select ${letters.id} from ${letters} where ${meant(args)} and ${letters.expiresAt} > ${dialect.now}
-          order by ${letters.diedAt}, ${letters.id} limit ${args.limit}${dialect.skipLocked})`),
-      )).orderBy(letters.diedAt, letters.id)),
-    remove: database.statement("deadLetters.remove", { ns: "text", ids: { id: "text" } }, ({ db, args }) =>
-      db.delete(letters).where(and(eq(letters.ns, args.ns), sql`${letters.id} in (select ${args.ids.column.id} from ${args.ids.from})`))
-        .returning({ id: letters.id })),
-    purge: database.statement("deadLetters.purge", WHERE, ({ db, args, dialect }) =>
-      db.delete(letters).where(and(meant(args), sql`${letters.expiresAt} > ${dialect.now}`)).returning({ id: letters.id })),
+    get: database.statement(
+      "deadLetters.get",
+      { ns: "text", id: "text" },
+      ({ db, args, dialect }) =>
+        db.select(columns).from(letters).where(
+          and(eq(letters.ns, args.ns), eq(letters.id, args.id), sql`${letters.expiresAt} > ${dialect.now}`),
+        ),
+      idempotent,
+    ),
+    list: database.statement(
+      "deadLetters.list",
+      { ...WHERE, limit: "int", diedAt: "ms", id: "text" },
+      ({ db, args, dialect }) =>
+        db.select(columns).from(letters).where(and(meant(args), sql`${letters.expiresAt} > ${dialect.now}`))
+          .orderBy(desc(letters.diedAt), desc(letters.id)).limit(sql.placeholder("limit")),
+      idempotent,
+    ),
+    listBefore: database.statement(
+      "deadLetters.listBefore",
+      { ...WHERE, limit: "int", diedAt: "ms", id: "text" },
+      ({ db, args, dialect }) =>
+        db.select(columns).from(letters)
+          .where(
+            and(
+              meant(args),
+              sql`${letters.expiresAt} > ${dialect.now}`,
+              sql`(${letters.diedAt}, ${letters.id}) < (${args.diedAt}, ${args.id})`,
+            ),
+          )
+          .orderBy(desc(letters.diedAt), desc(letters.id)).limit(sql.placeholder("limit")),
+      idempotent,
+    ),
+    oldest: database.statement(
+      "deadLetters.oldest",
+      { ...WHERE, limit: "int" },
+      ({ db, args, dialect }) =>
+        db.select({ ...columns, now: dialect.now }).from(letters).where(and(meant(args), sql`${letters.expiresAt} > ${dialect.now}`))
+          .orderBy(letters.diedAt, letters.id).limit(sql.placeholder("limit")),
+      idempotent,
+    ),
+    oldestLocked: database.statement(
+      "deadLetters.oldestLocked",
+      { ...WHERE, limit: "int" },
+      ({ db, args, dialect }) =>
+        db.select({ ...columns, now: dialect.now }).from(letters).where(and(
+          eq(letters.ns, args.ns),
+          dialect.anyOf(
+            letters.id,
+            sql`(select ${letters.id} from ${letters} where ${meant(args)} and ${letters.expiresAt} > ${dialect.now}
+          order by ${letters.diedAt}, ${letters.id} limit ${args.limit}${dialect.skipLocked})`,
+          ),
+        )).orderBy(letters.diedAt, letters.id),
+    ),
+    remove: database.statement(
+      "deadLetters.remove",
+      { ns: "text", ids: { id: "text" } },
+      ({ db, args }) =>
+        db.delete(letters).where(and(eq(letters.ns, args.ns), sql`${letters.id} in (select ${args.ids.column.id} from ${args.ids.from})`))
+          .returning({ id: letters.id }),
+    ),
+    purge: database.statement(
+      "deadLetters.purge",
+      WHERE,
+      ({ db, args, dialect }) =>
+        db.delete(letters).where(and(meant(args), sql`${letters.expiresAt} > ${dialect.now}`)).returning({ id: letters.id }),
+    ),
     sweep: database.statement("deadLetters.sweep", { ns: "text", limit: "int" }, ({ db, args, dialect }) => {
       const expired = sql`(select ${letters.id} from ${letters} where ${letters.ns} = ${args.ns} and ${letters.expiresAt} <= ${dialect.now}
         order by ${letters.expiresAt} limit ${args.limit}${dialect.skipLocked})`;

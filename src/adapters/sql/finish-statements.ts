@@ -74,8 +74,11 @@ export function finishStatements(database: SqlDatabase): FinishStatements {
     usual: database.statement("finish.usual", WRITE, (parts) => {
       const { tables: { tasks }, args } = parts;
       const { column } = args.items;
-      return write(parts, sql`${held(tasks, args.ns, column)} and ${tasks.state} = 'running'
-        and ${tasks.attempt} = ${column.attempt} and ${tasks.expiresAt} is null`);
+      return write(
+        parts,
+        sql`${held(tasks, args.ns, column)} and ${tasks.state} = 'running'
+        and ${tasks.attempt} = ${column.attempt} and ${tasks.expiresAt} is null`,
+      );
     }),
     decided: database.statement("finish.decided", WRITE, (parts) => {
       const { tables: { tasks }, args } = parts;
@@ -118,8 +121,12 @@ function write({ db, tables: { tasks }, args, dialect }: StatementParts<typeof W
     updatedAt: now,
     finishedAt: sql`case when ${hasEnded(column.state)} then ${now} end`,
     expiresAt: sql`${now} + ${column.ttlMs}`,
-    phase: sql`case when ${action("keep")} then ${tasks.phase} when ${action("requeue")} then case when ${column.delayMs} > 0 then 1 else 0 end end`,
-    dueAt: sql`case when ${action("keep")} then ${tasks.dueAt} when ${action("requeue")} and ${column.delayMs} > 0 then ${now} + ${column.delayMs} end`,
+    phase: sql`case when ${action("keep")} then ${tasks.phase} when ${
+      action("requeue")
+    } then case when ${column.delayMs} > 0 then 1 else 0 end end`,
+    dueAt: sql`case when ${action("keep")} then ${tasks.dueAt} when ${
+      action("requeue")
+    } and ${column.delayMs} > 0 then ${now} + ${column.delayMs} end`,
     deliveryAttempt: sql`${tasks.deliveryAttempt} + coalesce(${column.attempts}, 0)`,
     token: sql`${tasks.token} + case when ${action("keep")} then 0 else 1 end`,
     // Kept for the dead letter, which has to tell it.
@@ -137,4 +144,3 @@ function write({ db, tables: { tasks }, args, dialect }: StatementParts<typeof W
     signal: dialect.signal,
   });
 }
-

@@ -99,7 +99,7 @@ export class SqlLedger extends LedgerSurface {
 
   protected override replayBatch(request: ReplayRequest): Promise<readonly string[]> {
     return this.#options.letters.replayAs(request, (letter) => {
-      const { state, name, meta, groupId } = queuedStatus(replayedEnvelope(letter.envelope, 0), this.limits.status);
+      const { state, name, meta, groupId } = queuedStatus(replayedEnvelope(letter.envelope, 0));
       return { state, name, meta, groupId };
     });
   }

@@ -106,7 +106,8 @@ const DELIVERY = {
 function queuedStatus(tasks: Tables["tasks"], known: SQL): Record<string, SQL> {
   const final = sql`(${known} and ${tasks.state} in ('succeeded', 'cancelled'))`;
   const cleared = (column: unknown): SQL => sql`case when ${final} then ${column} end`;
-  const given = (name: string, column: unknown): SQL => sql`case when ${final} then ${column} else coalesce(excluded.${sql.identifier(name)}, ${column}) end`;
+  const given = (name: string, column: unknown): SQL =>
+    sql`case when ${final} then ${column} else coalesce(excluded.${sql.identifier(name)}, ${column}) end`;
   return {
     state: sql`case when ${final} then ${tasks.state} else coalesce(excluded.state, case when ${known} then 'queued' end) end`,
     attempt: sql`case when ${final} then ${tasks.attempt} else excluded.attempt end`,

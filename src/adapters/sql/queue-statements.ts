@@ -41,9 +41,14 @@ export function queueStatements(database: SqlDatabase): QueueStatements {
         .returning({ queue: tasks.queue, signal: dialect.signal });
     }, { idempotent: true }),
 
-    nextDue: database.statement("claim.nextDue", NS, ({ db, args, dialect }) =>
-      db.select({ inMs: sql<number>`${tasks.dueAt} - ${dialect.now}`.mapWith(Number) }).from(tasks)
-        .where(and(eq(tasks.ns, args.ns), sql`${tasks.phase} in (1, 2)`)).orderBy(tasks.dueAt).limit(1), { idempotent: true }),
+    nextDue: database.statement(
+      "claim.nextDue",
+      NS,
+      ({ db, args, dialect }) =>
+        db.select({ inMs: sql<number>`${tasks.dueAt} - ${dialect.now}`.mapWith(Number) }).from(tasks)
+          .where(and(eq(tasks.ns, args.ns), sql`${tasks.phase} in (1, 2)`)).orderBy(tasks.dueAt).limit(1),
+      { idempotent: true },
+    ),
 
     counts: database.statement("counts", QUEUE, ({ db, args, dialect }) => {
       const { now } = dialect;
@@ -60,15 +65,26 @@ export function queueStatements(database: SqlDatabase): QueueStatements {
       return db.select(counted).from(sql`(select 1 as one) as one`);
     }, { idempotent: true }),
 
-    remove: database.statement("purge.remove", QUEUE, ({ db, args, dialect }) =>
-      db.delete(tasks).where(and(unheld(args, dialect.now), sql`${tasks.state} is null`)).returning({ id: tasks.id })),
+    remove: database.statement(
+      "purge.remove",
+      QUEUE,
+      ({ db, args, dialect }) =>
+        db.delete(tasks).where(and(unheld(args, dialect.now), sql`${tasks.state} is null`)).returning({ id: tasks.id }),
+    ),
 
-    clear: database.statement("purge.clear", QUEUE, ({ db, args, dialect }) =>
-      db.update(tasks).set({ phase: null, dueAt: null, consumer: null, token: sql`${tasks.token} + 1` })
-        .where(and(unheld(args, dialect.now), sql`${tasks.state} is not null`)).returning({ id: tasks.id })),
+    clear: database.statement(
+      "purge.clear",
+      QUEUE,
+      ({ db, args, dialect }) =>
+        db.update(tasks).set({ phase: null, dueAt: null, consumer: null, token: sql`${tasks.token} + 1` })
+          .where(and(unheld(args, dialect.now), sql`${tasks.state} is not null`)).returning({ id: tasks.id }),
+    ),
 
-    waiting: database.statement("purge.waiting", { ...QUEUE, limit: "int" }, ({ db, args, dialect }) =>
-      db.select({ id: tasks.id }).from(tasks).where(unheld(args, dialect.now)).limit(sql.placeholder("limit"))),
+    waiting: database.statement(
+      "purge.waiting",
+      { ...QUEUE, limit: "int" },
+      ({ db, args, dialect }) => db.select({ id: tasks.id }).from(tasks).where(unheld(args, dialect.now)).limit(sql.placeholder("limit")),
+    ),
   };
 
   function unheld(args: { readonly ns: ReturnType<typeof sql>; readonly queue: ReturnType<typeof sql> }, now: ReturnType<typeof sql>) {

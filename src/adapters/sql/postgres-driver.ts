@@ -1,0 +1,165 @@
+import { is } from "drizzle-orm";
+import { PgDatabase } from "drizzle-orm/pg-core";
+import type { Sql } from "postgres";
+import type { Logger } from "../../contracts/logger.ts";
+import { consoleLogger } from "../../contracts/logger.ts";
+import { ConfigError, StemError, StoreError, UnsupportedError } from "../../errors.ts";
+import type { Clock } from "../../time/clock.ts";
+import { durationMs } from "../../time/duration.ts";
+import type { Duration } from "../../time/duration.ts";
+import { withDeadline } from "../../time/sleep.ts";
+import type { Trip } from "./database.ts";
+import { SqlDatabase } from "./database.ts";
+import type { Builder } from "./dialect.ts";
+import { postgresDialect } from "./dialect.postgres.ts";
+import type { Driver } from "./driver.ts";
+import { postgresKit } from "./kit.postgres.ts";
+import { loadDriver } from "./load-driver.ts";
+import type { MigrateMode } from "./migrate.ts";
+import { prepareSchema } from "./migrate.ts";
+import { postgresMigrationHost } from "./migration-host.postgres.ts";
+import type { ListenHandlers } from "./postgres-listener.ts";
+import { PostgresListener } from "./postgres-listener.ts";
+import { postgresFailure } from "./postgres-failure.ts";
+import { describePostgresUrl } from "./postgres-url.ts";
+import { Signals } from "./signals.ts";
+import { defineTables } from "./tables.ts";
+
+/** How a Postgres database is used, whoever opened it. */
+export interface PostgresUse {
+  /** The schema of the tables. @default "stem" */
+  readonly schema?: string | undefined;
+  /** What connecting does about the schema's version. @default "auto" */
+  readonly migrate?: MigrateMode | undefined;
+  /** Judges all times instead of the server's clock: for tests. @default the server's clock */
+  readonly clock?: Clock | undefined;
+  /** Where lost connections are reported. @default warnings and errors on the console */
+  readonly logger?: Logger | undefined;
+  /** Told of each trip to the server before it goes: for tests. @default nobody */
+  readonly onTrip?: ((trip: Trip) => void) | undefined;
+}
+
+/** How a Postgres database is opened. */
+export interface PostgresOpenOptions extends PostgresUse {
+  /** How many connections at most, besides the one that listens. @default 10 */
+  readonly maxConnections?: number | undefined;
+  /** Whether statements stay prepared on the connections; set it to false behind PgBouncer in transaction mode. @default true */
+  readonly prepare?: boolean | undefined;
+  /** TLS as postgres.js takes it: `"require"`, `"verify-full"`, or Node's TLS options. @default what the URL says */
+  readonly tls?: boolean | "require" | "prefer" | "allow" | "verify-full" | object | undefined;
+  /** How long connecting may take. @default 10 seconds */
+  readonly connectTimeout?: Duration | undefined;
+  /** How the server's own lists name this process. @default "stem" */
+  readonly applicationName?: string | undefined;
+}
+
+const PACKAGES = ["drizzle-orm", "postgres"] as const;
+const LONGEST_SCHEMA = 57;
+
+/**
+ * Connects to a server, and prepares the schema.
+ *
+ * @throws {ConfigError} when the URL or an option cannot be used, or a package is missing.
+ * @throws {StoreError} when the server cannot be reached, or refuses, within the deadline.
+ * @throws {MigrationError} when the schema does not fit this version of the library.
+ */
+export async function openPostgres(url: string, options: PostgresOpenOptions = {}): Promise<SqlDatabase> {
+  const what = describePostgresUrl(url);
+  const connectTimeoutMs = durationMs(options.connectTimeout ?? "10s", "connectTimeout", { min: 1 });
+  const schema = schemaName(options.schema);
+  const { default: postgres } = await loadDriver(() => import("postgres"), what, PACKAGES);
+  const client = postgres(url, {
+    max: options.maxConnections ?? 10,
+    prepare: options.prepare ?? true,
+    connect_timeout: Math.ceil(connectTimeoutMs / 1_000),
+    connection: { application_name: options.applicationName ?? "stem" },
+    onnotice: () => {},
+    ...(options.tls === undefined ? {} : { ssl: options.tls }),
+  });
+  try {
+    // The driver would go on for ever with a server that accepts and closes.
+    await withDeadline(client`select 1`, connectTimeoutMs, { message: `nothing came within ${connectTimeoutMs} ms` });
+    return await useClient(client, { ...options, schema, what, connectTimeoutMs, close: () => client.end({ timeout: 5 }) });
+  } catch (error) {
+    await client.end({ timeout: 0 });
+    throw connectError(error, what);
+  }
+}
+
+/**
+ * Uses a Drizzle database of the caller's own, on postgres.js; the caller closes it.
+ *
+ * @throws what {@link openPostgres} throws, and {@link UnsupportedError} for a Drizzle database of another driver.
+ */
+export async function usePostgres(db: object, options: PostgresUse = {}): Promise<SqlDatabase> {
+  const client = is(db, PgDatabase) && "$client" in db ? db.$client : undefined;
+  if (!isPostgresJs(client)) {
+    throw new UnsupportedError("Cannot use the given database: expected a Drizzle database on postgres.js (drizzle-orm/postgres-js)");
+  }
+  const what = "the given Drizzle database";
+  try {
+    const close = (): Promise<void> => Promise.resolve();
+    return await useClient(client, { ...options, schema: schemaName(options.schema), what, connectTimeoutMs: 10_000, close, db });
+  } catch (error) {
+    throw connectError(error, what);
+  }
+}
+
+interface ClientUse extends PostgresUse {
+  readonly schema: string;
+  readonly what: string;
+  readonly connectTimeoutMs: number;
+  readonly close: () => Promise<void>;
+  /** The caller's own Drizzle database, when there is one. */
+  readonly db?: object;
+}
+
+async function useClient(client: Sql, use: ClientUse): Promise<SqlDatabase> {
+  const { schema, what, logger = consoleLogger, connectTimeoutMs } = use;
+  const { drizzle } = await loadDriver(() => import("drizzle-orm/postgres-js"), what, PACKAGES);
+  const { default: postgres } = await loadDriver(() => import("postgres"), what, PACKAGES);
+  await prepareSchema(postgresMigrationHost(client, schema, what), use.migrate ?? "auto");
+  const database = use.db === undefined ? drizzle({ client }) : is(use.db, PgDatabase) ? use.db : drizzle({ client });
+  const channel = `stem_${schema}`;
+  const connect = (handlers: ListenHandlers): Sql => {
+    // As the driver's own `listen` makes its connection; the two handlers are options that its types leave out.
+    const listening = { ...client.options, max: 1, idle_timeout: null, max_lifetime: null, fetch_types: false, ...handlers };
+    return postgres(listening as unknown as Parameters<typeof postgres>[0]);
+  };
+  const signals = new Signals((owner) => new PostgresListener(owner, { channel, connect, connectTimeoutMs, logger }));
+  const driver: Driver = {
+    adapter: "postgres",
+    prefix: schema,
+    // Under the types of the SQLite builder: at run time both have what the statements call.
+    db: database as unknown as Builder,
+    dialect: postgresDialect({ channel, injectedClock: use.clock !== undefined }),
+    tables: defineTables(postgresKit(schema)),
+    signals,
+    announces: true,
+    transaction: (work) => database.transaction((tx) => work(tx as unknown as Builder)),
+    join: (tx) => is(tx, PgDatabase) ? tx as unknown as Builder : undefined,
+    failure: postgresFailure,
+    close: use.close,
+  };
+  return new SqlDatabase(driver, { ...(use.clock === undefined ? {} : { clock: use.clock }), onTrip: use.onTrip });
+}
+
+function schemaName(schema = "stem"): string {
+  if (/^[^\0"]{1,57}$/u.test(schema)) return schema;
+  throw new ConfigError(`Cannot use ${JSON.stringify(schema)} as a schema: expected 1 to ${LONGEST_SCHEMA} characters without quotes`);
+}
+
+function isPostgresJs(client: unknown): client is Sql {
+  return typeof client === "function" && "unsafe" in client && "begin" in client && "options" in client;
+}
+
+function connectError(error: unknown, what: string): StemError {
+  if (StemError.is(error) && error.code !== "TIMEOUT") return error;
+  const { reason, retryable, cause } = postgresFailure(error);
+  return new StoreError(`Cannot connect to ${what}: ${reason}`, {
+    adapter: "postgres",
+    operation: "connect",
+    retryable: StemError.is(error) || retryable,
+    cause,
+  });
+}

@@ -1,0 +1,162 @@
+import type { Client } from "@libsql/client";
+import { is } from "drizzle-orm";
+import { BaseSQLiteDatabase } from "drizzle-orm/sqlite-core";
+import type { Logger } from "../../contracts/logger.ts";
+import { consoleLogger } from "../../contracts/logger.ts";
+import { ConfigError, StemError, StoreError, UnsupportedError } from "../../errors.ts";
+import type { Clock } from "../../time/clock.ts";
+import type { Duration } from "../../time/duration.ts";
+import { durationMs } from "../../time/duration.ts";
+import type { Trip } from "./database.ts";
+import { SqlDatabase } from "./database.ts";
+import type { Builder } from "./dialect.ts";
+import { sqliteDialect } from "./dialect.sqlite.ts";
+import type { Driver } from "./driver.ts";
+import { sqliteKit } from "./kit.sqlite.ts";
+import { loadDriver } from "./load-driver.ts";
+import type { MigrateMode } from "./migrate.ts";
+import { prepareSchema } from "./migrate.ts";
+import { sqliteMigrationHost } from "./migration-host.sqlite.ts";
+import { SafeClient } from "./sqlite-client.ts";
+import { sqliteFailure } from "./sqlite-failure.ts";
+import { IN_MEMORY, libsqlUrl, sqlitePath } from "./sqlite-path.ts";
+import { FileWatch } from "./sqlite-signals.ts";
+import { defineTables } from "./tables.ts";
+
+/** How a SQLite database is opened. */
+export interface SqliteOpenOptions {
+  /** What opening does about the schema's version. @default "auto" */
+  readonly migrate?: MigrateMode | undefined;
+  /** Judges all times: for tests. @default the system's clock */
+  readonly clock?: Clock | undefined;
+  /** Where trouble in the background is reported. @default warnings and errors on the console */
+  readonly logger?: Logger | undefined;
+  /** How long to wait for other processes that hold the database. @default 15 seconds */
+  readonly busyTimeout?: Duration | undefined;
+  /**
+   * When a commit counts: `normal` (the end of the process loses nothing, a power cut may lose the latest commits) or `full` (neither does,
+   * at a fraction of the speed). @default "normal"
+   */
+  readonly synchronous?: "normal" | "full" | undefined;
+  /** Told of each statement before it runs: for tests. @default nobody */
+  readonly onTrip?: ((trip: Trip) => void) | undefined;
+}
+
+const PACKAGES = ["drizzle-orm", "@libsql/client"] as const;
+
+// libsql's own wait blocks the event loop: it only bridges the moment in which another connection switches a page of the log.
+const NATIVE_WAIT_MS = 5;
+
+interface OpenFile {
+  readonly client: SafeClient;
+  readonly watch: FileWatch;
+  holders: number;
+}
+
+// One connection per file and process: two would wait for each other without being able to.
+const openFiles = new Map<string, OpenFile>();
+
+/**
+ * Opens a file, or a database in memory, and prepares the schema.
+ *
+ * @throws {ConfigError} when the location or an option cannot be used, or a package is missing.
+ * @throws {StoreError} when the file cannot be opened or written.
+ * @throws {MigrationError} when the schema does not fit this version of the library.
+ */
+export async function openSqlite(location: string | URL, options: SqliteOpenOptions = {}): Promise<SqlDatabase> {
+  const path = await sqlitePath(location);
+  const what = path === IN_MEMORY ? "a SQLite database in memory" : `SQLite file "${path}"`;
+  const settings = checkedSettings(options);
+  const libsql = await loadDriver(() => import("@libsql/client"), what, PACKAGES);
+  const { drizzle } = await loadDriver(() => import("drizzle-orm/libsql"), what, PACKAGES);
+  const file = hold(path, () => {
+    const client = libsql.createClient({ url: libsqlUrl(path), concurrency: 1, timeout: NATIVE_WAIT_MS });
+    return new SafeClient(client, settings);
+  }, { what, logger: options.logger ?? consoleLogger });
+  try {
+    await file.client.prepare();
+    await prepareSchema(sqliteMigrationHost(file.client, what), options.migrate ?? "auto");
+  } catch (error) {
+    release(path, file);
+    throw openError(error, what);
+  }
+  // Drizzle calls four methods of a client, and the safe one has them.
+  const database = drizzle({ client: file.client as unknown as Client });
+  const driver: Driver = {
+    adapter: "sqlite",
+    prefix: "stem",
+    db: database as Builder,
+    dialect: sqliteDialect,
+    tables: defineTables(sqliteKit),
+    signals: file.watch.join(),
+    announces: false,
+    transaction: (work) => database.transaction((tx) => work(tx)),
+    join: (tx) => is(tx, BaseSQLiteDatabase) ? tx as Builder : undefined,
+    failure: sqliteFailure,
+    close: () => Promise.resolve(release(path, file)),
+  };
+  return new SqlDatabase(driver, { ...(options.clock === undefined ? {} : { clock: options.clock }), onTrip: options.onTrip });
+}
+
+/**
+ * Opens the file of a Drizzle database of the caller's own, on libsql. Statements go over a connection of their own, because only that one
+ * can be kept safe; those with `tx` join the caller's transaction.
+ *
+ * @throws what {@link openSqlite} throws, and {@link UnsupportedError} for a database that is no local file.
+ */
+export async function useSqlite(db: object, options: SqliteOpenOptions = {}): Promise<SqlDatabase> {
+  const client = is(db, BaseSQLiteDatabase) && "$client" in db ? db.$client : undefined;
+  if (!isLibsql(client)) {
+    throw new UnsupportedError("Cannot use the given database: expected a Drizzle database on libsql (drizzle-orm/libsql)");
+  }
+  const { rows } = await client.execute("select file from pragma_database_list where name = 'main'");
+  const path = rows[0]?.["file"];
+  if (typeof path !== "string" || path === "") {
+    throw new UnsupportedError("Cannot use the given database: it lives in memory or on another machine, expected a local file");
+  }
+  return await openSqlite(path, options);
+}
+
+function checkedSettings(options: SqliteOpenOptions): ConstructorParameters<typeof SafeClient>[1] {
+  const { synchronous = "normal" } = options;
+  if (synchronous !== "normal" && synchronous !== "full") {
+    throw new ConfigError(`Cannot use ${JSON.stringify(synchronous)} as synchronous: expected "normal" or "full"`);
+  }
+  return {
+    busyTimeoutMs: durationMs(options.busyTimeout ?? "15s", "busyTimeout"),
+    onConnect: ["pragma journal_mode = wal", `pragma synchronous = ${synchronous}`],
+  };
+}
+
+function hold(path: string, open: () => SafeClient, { what, logger }: { readonly what: string; readonly logger: Logger }): OpenFile {
+  const there = path === IN_MEMORY ? undefined : openFiles.get(path);
+  if (there !== undefined) {
+    there.holders += 1;
+    return there;
+  }
+  try {
+    const client = open();
+    const file = { client, watch: new FileWatch(client, { logger }), holders: 1 };
+    if (path !== IN_MEMORY) openFiles.set(path, file);
+    return file;
+  } catch (error) {
+    throw openError(error, what);
+  }
+}
+
+function release(path: string, file: OpenFile): void {
+  file.holders -= 1;
+  if (file.holders > 0) return;
+  if (openFiles.get(path) === file) openFiles.delete(path);
+  file.client.close();
+}
+
+function isLibsql(client: unknown): client is Client {
+  return typeof client === "object" && client !== null && "execute" in client && "executeMultiple" in client;
+}
+
+function openError(error: unknown, what: string): StemError {
+  if (StemError.is(error)) return error;
+  const { reason, retryable, cause } = sqliteFailure(error);
+  return new StoreError(`Cannot open ${what}: ${reason}`, { adapter: "sqlite", operation: "open", retryable, cause });
+}

@@ -1,0 +1,12 @@
+/**
+ * Stores in a Postgres database. Needs the packages `drizzle-orm` and `postgres`.
+ *
+ * @module
+ */
+
+export { postgres, PostgresBroker, postgresFromDrizzle, PostgresResultBackend } from "./adapters/sql/postgres.ts";
+export type { PostgresAdapterOptions, PostgresBrokerOptions, PostgresResultBackendOptions } from "./adapters/sql/postgres.ts";
+export type { PostgresOpenOptions, PostgresUse } from "./adapters/sql/postgres-driver.ts";
+export type { SqlBrokerOptions } from "./adapters/sql/broker.ts";
+export type { SqlResultBackendOptions } from "./adapters/sql/results.ts";
+export type { MigrateMode } from "./adapters/sql/migrate.ts";

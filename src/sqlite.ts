@@ -1,0 +1,12 @@
+/**
+ * Stores in a SQLite file, shared by every process of a machine. Needs the packages `drizzle-orm` and `@libsql/client`.
+ *
+ * @module
+ */
+
+export { sqlite, SqliteBroker, sqliteFromDrizzle, SqliteResultBackend } from "./adapters/sql/sqlite.ts";
+export type { SqliteAdapterOptions, SqliteBrokerOptions, SqliteResultBackendOptions } from "./adapters/sql/sqlite.ts";
+export type { SqliteOpenOptions } from "./adapters/sql/sqlite-driver.ts";
+export type { SqlBrokerOptions } from "./adapters/sql/broker.ts";
+export type { SqlResultBackendOptions } from "./adapters/sql/results.ts";
+export type { MigrateMode } from "./adapters/sql/migrate.ts";
