@@ -52,6 +52,7 @@ export abstract class BrokerSurface extends StoreSurface implements Broker {
   readonly #extending: CallGroup<ExtendItem, number | undefined>;
   readonly #consumptions = new Set<Consumption>();
   readonly #feeds = new Set<BroadcastFeed>();
+  readonly #claims = new Set<Promise<unknown>>();
 
   /** Prepares the surface; nothing is connected. */
   constructor(options: BrokerSurfaceOptions) {
@@ -219,7 +220,7 @@ export abstract class BrokerSurface extends StoreSurface implements Broker {
   /** What a waiting claim needs; a ledger passes its own way of claiming. */
   protected claimSource(claimNow: ClaimSource["claimNow"]): ClaimSource {
     return {
-      claimNow,
+      claimNow: (request) => this.#untilAnswered(claimNow(request)),
       nextDueIn: (queues) => this.nextDueIn(queues),
       listenFor: (queues) => this.listenFor(queues),
       wakes: this.wakes,
@@ -233,9 +234,20 @@ export abstract class BrokerSurface extends StoreSurface implements Broker {
   protected override async endCalls(): Promise<void> {
     this.wakes.notifyAll();
     for (const feed of this.#feeds) feed.close();
+    // What they claim still reaches its claimer.
+    await Promise.allSettled(this.#claims);
     const ahead = [...this.#consumptions].flatMap((consumption) => consumption.takeAhead());
     if (ahead.length > 0) await this.#settling.call(toSettleItems(ahead));
     await Promise.all([this.#publishing.flush(), this.#settling.flush(), this.#extending.flush()]);
+  }
+
+  async #untilAnswered<T>(claim: Promise<T>): Promise<T> {
+    this.#claims.add(claim);
+    try {
+      return await claim;
+    } finally {
+      this.#claims.delete(claim);
+    }
   }
 
   #publishOnce(items: readonly PublishItem[], tx?: object): Promise<readonly boolean[]> {

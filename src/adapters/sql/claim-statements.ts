@@ -1,8 +1,9 @@
 import type { SQL } from "drizzle-orm";
-import { and, eq, sql } from "drizzle-orm";
+import { sql } from "drizzle-orm";
 import type { ArgumentsOf } from "./arguments.ts";
 import type { SqlDatabase } from "./database.ts";
 import type { Dialect } from "./dialect.ts";
+import { seqAmong } from "./seq-among.ts";
 import type { Statement, StatementParts } from "./statement.ts";
 import type { Tables } from "./tables.ts";
 import type { DeliveryRow } from "./delivery-row.ts";
@@ -80,7 +81,7 @@ export class ClaimStatements {
       deliveries: sql`${tasks.deliveries} + 1`,
       consumer: args.consumer,
       ...(this.#withStatus ? runningStatus(tasks, dialect, args.consumer) : {}),
-    }).where(and(eq(tasks.ns, args.ns), dialect.anyOf(tasks.seq, heads))).returning({
+    }).where(seqAmong(tasks, heads, { ns: args.ns, dialect })).returning({
       id: tasks.id,
       queue: tasks.queue,
       priority: tasks.priority,

@@ -52,6 +52,8 @@ export class SqlDatabase {
   readonly tables: Tables;
   /** The adapter's name: `"postgres"` or `"sqlite"`. For error messages, and for nothing else. */
   readonly adapter: Driver["adapter"];
+  /** Whether a write keeps all other writers out. */
+  readonly singleWriter: boolean;
   /** News of writes, from any process. */
   readonly signals: Signals;
   readonly #driver: Driver;
@@ -69,6 +71,7 @@ export class SqlDatabase {
     this.#driver = driver;
     this.tables = driver.tables;
     this.adapter = driver.adapter;
+    this.singleWriter = driver.dialect.singleWriter;
     this.signals = driver.signals;
     this.#clock = options.clock ?? systemClock;
     this.#onTrip = options.onTrip ?? (() => {});

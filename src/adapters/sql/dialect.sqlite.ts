@@ -14,6 +14,8 @@ export const sqliteDialect: Dialect = {
   signal: sql<null>`null`,
 
   // There is nothing to skip: while one connection writes, no other does.
+  singleWriter: true,
+
   skipLocked: sql``,
 
   anyOf: (column, subselect): SQL<boolean> => sql<boolean>`${column} in (${subselect})`,

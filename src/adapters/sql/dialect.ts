@@ -31,6 +31,11 @@ export interface Dialect {
    * anything, with its commit.
    */
   readonly signal: SQL<null>;
+  /**
+   * Whether a write keeps all other writers out, also one that changes nothing: then it is worth reading first whether there is anything
+   * to write.
+   */
+  readonly singleWriter: boolean;
   /** Goes after a subselect's LIMIT: leave out rows that another transaction has locked, and lock the others. */
   readonly skipLocked: SQL;
   /**

@@ -1,9 +1,11 @@
 import { and, eq, sql } from "drizzle-orm";
 import type { SqlDatabase } from "./database.ts";
+import { seqAmong } from "./seq-among.ts";
 import type { Statement } from "./statement.ts";
 
 const NS = { ns: "text" } as const;
 const QUEUE = { ns: "text", queue: "text" } as const;
+const LOOK = { ns: "text", queues: { queue: "text" } } as const;
 const PROMOTE = { ns: "text", limit: "int" } as const;
 
 /** How many rows of a queue stand where, see `QueueCounts`. */
@@ -18,6 +20,8 @@ export interface CountsRow {
 export interface QueueStatements {
   /** Makes claimable what has become due: delayed rows, and those whose lease ran out. Answers their queues. */
   readonly promote: Statement<typeof PROMOTE, { readonly queue: string | null }>;
+  /** Tells, without writing, whether something is ready in the queues, and whether something of the namespace is due. */
+  readonly look: Statement<typeof LOOK, { readonly ready: number; readonly due: number }>;
   /** In how many milliseconds the next row of the namespace falls due; no row when none will. */
   readonly nextDue: Statement<typeof NS, { readonly inMs: number }>;
   /** Counts a queue. */
@@ -37,8 +41,18 @@ export function queueStatements(database: SqlDatabase): QueueStatements {
     promote: database.statement("claim.promote", PROMOTE, ({ db, args, dialect }) => {
       const due = sql`(select ${tasks.seq} from ${tasks} where ${tasks.ns} = ${args.ns} and ${tasks.phase} in (1, 2)
         and ${tasks.dueAt} <= ${dialect.now} order by ${tasks.dueAt} limit ${args.limit}${dialect.skipLocked})`;
-      return db.update(tasks).set({ phase: 0, dueAt: null }).where(and(eq(tasks.ns, args.ns), dialect.anyOf(tasks.seq, due)))
+      return db.update(tasks).set({ phase: 0, dueAt: null }).where(seqAmong(tasks, due, { ns: args.ns, dialect }))
         .returning({ queue: tasks.queue, signal: dialect.signal });
+    }, { idempotent: true }),
+
+    look: database.statement("claim.look", LOOK, ({ db, args, dialect }) => {
+      const { from, column } = args.queues;
+      const ready = sql`exists (select 1 from ${from} where exists (select 1 from ${tasks} where ${tasks.ns} = ${args.ns}
+        and ${tasks.queue} = ${column.queue} and ${tasks.phase} = 0))`;
+      const due = sql`exists (select 1 from ${tasks} where ${tasks.ns} = ${args.ns} and ${tasks.phase} in (1, 2)
+        and ${tasks.dueAt} <= ${dialect.now})`;
+      const asNumber = (condition: unknown) => sql<number>`case when ${condition} then 1 else 0 end`.mapWith(Number);
+      return db.select({ ready: asNumber(ready).as("ready"), due: asNumber(due).as("due") }).from(sql`(select 1 as one) as one`);
     }, { idempotent: true }),
 
     nextDue: database.statement(

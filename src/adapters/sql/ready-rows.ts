@@ -38,11 +38,16 @@ export class ReadyRows {
   }
 
   /** Claims what is ready, in the order in which it is handed out. */
-  async claim({ queues, limit, leaseMs, consumer }: ClaimRequest): Promise<readonly ClaimedRow[]> {
-    await this.#promote();
-    const first = this.#turn++ % queues.length;
-    const round = [...queues.slice(first), ...queues.slice(0, first)];
-    return inTurn(await this.#claims.run({ ns: this.#options.namespace, queues: round, limit, leaseMs, consumer }), round);
+  async claim(request: ClaimRequest): Promise<readonly ClaimedRow[]> {
+    const { clock, database } = this.#options;
+    const first = this.#turn++ % request.queues.length;
+    const queues = [...request.queues.slice(first), ...request.queues.slice(0, first)];
+    if (database.singleWriter && !await this.#hasAny(queues)) return [];
+    if (clock.now() >= this.#promoteAt.now || clock.monotonic() >= this.#promoteAt.monotonic) await this.#promote();
+    const rows = await this.#claim(request, queues, request.limit);
+    // Only who finds less than he asked for pays for another look.
+    if (rows.length === request.limit || await this.#promote() === 0) return inTurn(rows, queues);
+    return inTurn([...rows, ...await this.#claim(request, queues, request.limit - rows.length)], queues);
   }
 
   /** In how many milliseconds something of the namespace falls due; `undefined` when nothing will. */
@@ -53,12 +58,22 @@ export class ReadyRows {
     return next.inMs;
   }
 
-  async #promote(): Promise<void> {
+  async #hasAny(queues: readonly string[]): Promise<boolean> {
+    const [found] = await this.#queues.look.run({ ns: this.#options.namespace, queues: queues.map((queue) => ({ queue })) });
+    return found !== undefined && found.ready + found.due > 0;
+  }
+
+  #claim({ leaseMs, consumer }: ClaimRequest, queues: readonly string[], limit: number): Promise<readonly ClaimedRow[]> {
+    return this.#claims.run({ ns: this.#options.namespace, queues, limit, leaseMs, consumer });
+  }
+
+  /** Makes ready what has become due; answers how much. */
+  async #promote(): Promise<number> {
     const { clock, namespace: ns } = this.#options;
-    if (clock.now() < this.#promoteAt.now && clock.monotonic() < this.#promoteAt.monotonic) return;
     this.#promoteAt = { now: clock.now() + PROMOTE_EVERY_MS, monotonic: clock.monotonic() + PROMOTE_EVERY_MS };
     const promoted = await this.#queues.promote.run({ ns, limit: PROMOTE_AT_ONCE }, { signal: [readyTopic(ns)] });
     if (promoted.length === PROMOTE_AT_ONCE) this.#promoteWithin(0);
+    return promoted.length;
   }
 
   #promoteWithin(ms: number): void {

@@ -2,6 +2,7 @@ import { and, desc, eq, sql } from "drizzle-orm";
 import type { SqlDatabase } from "./database.ts";
 import type { Dialect } from "./dialect.ts";
 import { isKnown } from "./order-of-truth.ts";
+import { seqAmong } from "./seq-among.ts";
 import type { Statement } from "./statement.ts";
 import type { StatusRow } from "./status-row.ts";
 import { CLEARED_STATUS, statusColumns } from "./status-row.ts";
@@ -53,7 +54,7 @@ export function statusStatements(database: SqlDatabase): StatusStatements {
       ({ db, args, dialect }) =>
         db.select({ ...statusColumns(tasks), seq: tasks.seq }).from(tasks).where(and(
           eq(tasks.ns, args.ns),
-          sql`${tasks.seq} < ${args.before}`,
+          sql`${tasks.seq} > 0 and ${tasks.seq} < ${args.before}`,
           isKnown(tasks, dialect.now),
           dialect.anyOf(tasks.state, sql`(select ${args.states.column.state} from ${args.states.from})`),
           sql`(${args.name} is null or ${tasks.name} = ${args.name})`,
@@ -95,14 +96,14 @@ export function statusStatements(database: SqlDatabase): StatusStatements {
       "sweep",
       SWEEP,
       ({ db, args, dialect }) =>
-        db.delete(tasks).where(dialect.anyOf(tasks.seq, expired({ tasks, args, dialect, held: false }))).returning({ id: tasks.id }),
+        db.delete(tasks).where(seqAmong(tasks, expired({ tasks, args, dialect, held: false }), { ns: args.ns, dialect })).returning({ id: tasks.id }),
     ),
 
     sweepHeld: database.statement(
       "sweep.held",
       SWEEP,
       ({ db, args, dialect }) =>
-        db.update(tasks).set(CLEARED_STATUS).where(dialect.anyOf(tasks.seq, expired({ tasks, args, dialect, held: true })))
+        db.update(tasks).set(CLEARED_STATUS).where(seqAmong(tasks, expired({ tasks, args, dialect, held: true }), { ns: args.ns, dialect }))
           .returning({ id: tasks.id }),
     ),
   };

@@ -15,7 +15,9 @@ export function defineTables(kit: Kit) {
     // What falls due next, delayed tasks and running leases alike.
     kit.index("tasks_due", [t.ns, t.dueAt]).where(sql`${t.phase} in (1, 2)`),
     kit.index("tasks_expires", [t.ns, t.expiresAt]).where(sql`${t.expiresAt} is not null`),
-    kit.index("tasks_newest", [t.ns, t.seq]),
+    // For rows by `seq`, and newest first. The condition holds for all rows, and who wants to use this index says it too: as long as Postgres
+    // knows nothing of a young table it would otherwise take this one for finding rows by their id, and go through all of the namespace.
+    kit.index("tasks_newest", [t.ns, t.seq]).where(sql`${t.seq} > 0`),
   ]);
 
   const deadLetters = kit.table("dead_letters", {
@@ -74,10 +76,7 @@ export function defineTables(kit: Kit) {
     encoder: kit.str("encoder"),
     error: kit.str("error"),
     finishedAt: kit.ms("finished_at"),
-  }, (t) => [
-    kit.key("group_members", [t.ns, t.groupId, t.taskId]),
-    kit.index("group_members_position", [t.ns, t.groupId, t.position]),
-  ]);
+  }, (t) => [kit.key("group_members", [t.ns, t.groupId, t.taskId])]);
 
   const workers = kit.table("workers", {
     ns: kit.str("ns").notNull(),
