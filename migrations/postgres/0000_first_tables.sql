@@ -99,10 +99,9 @@ CREATE INDEX "broadcasts_expires" ON "broadcasts" USING btree ("ns","expires_at"
 CREATE INDEX "dead_letters_died" ON "dead_letters" USING btree ("ns","died_at","id");--> statement-breakpoint
 CREATE INDEX "dead_letters_queue" ON "dead_letters" USING btree ("ns","queue","died_at","id");--> statement-breakpoint
 CREATE INDEX "dead_letters_expires" ON "dead_letters" USING btree ("ns","expires_at");--> statement-breakpoint
-CREATE INDEX "group_members_position" ON "group_members" USING btree ("ns","group_id","position");--> statement-breakpoint
 CREATE INDEX "groups_chord" ON "groups" USING btree ("ns","completed_at","id") WHERE "groups"."callback" is not null and "groups"."chord_done_at" is null and "groups"."completed_at" is not null;--> statement-breakpoint
 CREATE INDEX "groups_expires" ON "groups" USING btree ("ns","expires_at") WHERE "groups"."expires_at" is not null;--> statement-breakpoint
 CREATE INDEX "tasks_ready" ON "tasks" USING btree ("ns","queue","priority" desc,"seq") WHERE "tasks"."phase" = 0;--> statement-breakpoint
 CREATE INDEX "tasks_due" ON "tasks" USING btree ("ns","due_at") WHERE "tasks"."phase" in (1, 2);--> statement-breakpoint
 CREATE INDEX "tasks_expires" ON "tasks" USING btree ("ns","expires_at") WHERE "tasks"."expires_at" is not null;--> statement-breakpoint
-CREATE INDEX "tasks_newest" ON "tasks" USING btree ("ns","seq");
+CREATE INDEX "tasks_newest" ON "tasks" USING btree ("ns","seq") WHERE "tasks"."seq" > 0;

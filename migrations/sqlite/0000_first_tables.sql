@@ -40,7 +40,6 @@ CREATE TABLE `stem_group_members` (
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `stem_group_members_key` ON `stem_group_members` (`ns`,`group_id`,`task_id`);--> statement-breakpoint
-CREATE INDEX `stem_group_members_position` ON `stem_group_members` (`ns`,`group_id`,`position`);--> statement-breakpoint
 CREATE TABLE `stem_groups` (
 	`ns` text NOT NULL,
 	`id` text NOT NULL,
@@ -96,7 +95,7 @@ CREATE UNIQUE INDEX `stem_tasks_key` ON `stem_tasks` (`ns`,`id`);--> statement-b
 CREATE INDEX `stem_tasks_ready` ON `stem_tasks` (`ns`,`queue`,"priority" desc,`seq`) WHERE "stem_tasks"."phase" = 0;--> statement-breakpoint
 CREATE INDEX `stem_tasks_due` ON `stem_tasks` (`ns`,`due_at`) WHERE "stem_tasks"."phase" in (1, 2);--> statement-breakpoint
 CREATE INDEX `stem_tasks_expires` ON `stem_tasks` (`ns`,`expires_at`) WHERE "stem_tasks"."expires_at" is not null;--> statement-breakpoint
-CREATE INDEX `stem_tasks_newest` ON `stem_tasks` (`ns`,`seq`);--> statement-breakpoint
+CREATE INDEX `stem_tasks_newest` ON `stem_tasks` (`ns`,`seq`) WHERE "stem_tasks"."seq" > 0;--> statement-breakpoint
 CREATE TABLE `stem_workers` (
 	`ns` text NOT NULL,
 	`id` text NOT NULL,

@@ -6,8 +6,8 @@ import type { Migration } from "./migration.ts";
 export const postgresMigrations: readonly Migration[] = [
   {
     "tag": "0000_first_tables",
-    "when": 1795532981396,
-    "hash": "d2e6cd35e73adf3f0b7dac6f6b9cd4da0c080239652c76f2867506362fcff478",
+    "when": 1795533565180,
+    "hash": "fc365ce8a7853b27c9b6b5731a724948ad4b00695cf933afd5f47115d04d7497",
     "statements": [
       "CREATE TABLE \"broadcasts\" (\n\t\"ns\" text NOT NULL,\n\t\"channel\" text NOT NULL,\n\t\"payload\" text NOT NULL,\n\t\"created_at\" bigint NOT NULL,\n\t\"expires_at\" bigint NOT NULL,\n\t\"seq\" bigserial NOT NULL,\n\tCONSTRAINT \"broadcasts_key\" PRIMARY KEY(\"ns\",\"channel\",\"seq\")\n);",
       "CREATE TABLE \"dead_letters\" (\n\t\"ns\" text NOT NULL,\n\t\"id\" text NOT NULL,\n\t\"queue\" text NOT NULL,\n\t\"name\" text NOT NULL,\n\t\"reason\" text NOT NULL,\n\t\"error\" text,\n\t\"envelope\" text NOT NULL,\n\t\"attempt\" integer NOT NULL,\n\t\"deliveries\" integer NOT NULL,\n\t\"died_at\" bigint NOT NULL,\n\t\"expires_at\" bigint NOT NULL,\n\tCONSTRAINT \"dead_letters_key\" PRIMARY KEY(\"ns\",\"id\")\n);",
@@ -19,13 +19,12 @@ export const postgresMigrations: readonly Migration[] = [
       "CREATE INDEX \"dead_letters_died\" ON \"dead_letters\" USING btree (\"ns\",\"died_at\",\"id\");",
       "CREATE INDEX \"dead_letters_queue\" ON \"dead_letters\" USING btree (\"ns\",\"queue\",\"died_at\",\"id\");",
       "CREATE INDEX \"dead_letters_expires\" ON \"dead_letters\" USING btree (\"ns\",\"expires_at\");",
-      "CREATE INDEX \"group_members_position\" ON \"group_members\" USING btree (\"ns\",\"group_id\",\"position\");",
       "CREATE INDEX \"groups_chord\" ON \"groups\" USING btree (\"ns\",\"completed_at\",\"id\") WHERE \"groups\".\"callback\" is not null and \"groups\".\"chord_done_at\" is null and \"groups\".\"completed_at\" is not null;",
       "CREATE INDEX \"groups_expires\" ON \"groups\" USING btree (\"ns\",\"expires_at\") WHERE \"groups\".\"expires_at\" is not null;",
       "CREATE INDEX \"tasks_ready\" ON \"tasks\" USING btree (\"ns\",\"queue\",\"priority\" desc,\"seq\") WHERE \"tasks\".\"phase\" = 0;",
       "CREATE INDEX \"tasks_due\" ON \"tasks\" USING btree (\"ns\",\"due_at\") WHERE \"tasks\".\"phase\" in (1, 2);",
       "CREATE INDEX \"tasks_expires\" ON \"tasks\" USING btree (\"ns\",\"expires_at\") WHERE \"tasks\".\"expires_at\" is not null;",
-      "CREATE INDEX \"tasks_newest\" ON \"tasks\" USING btree (\"ns\",\"seq\");"
+      "CREATE INDEX \"tasks_newest\" ON \"tasks\" USING btree (\"ns\",\"seq\") WHERE \"tasks\".\"seq\" > 0;"
     ]
   }
 ];
@@ -34,8 +33,8 @@ export const postgresMigrations: readonly Migration[] = [
 export const sqliteMigrations: readonly Migration[] = [
   {
     "tag": "0000_first_tables",
-    "when": 1795532981968,
-    "hash": "dd20003f4eb34337fce3b4696a61960f4ea2507a7cc4d5fa764c6456b2a2f762",
+    "when": 1795533567949,
+    "hash": "15674b38cdb28e249adf17264a23ad822f8b346acb3a00a800334059bd6a3d72",
     "statements": [
       "CREATE TABLE `stem_broadcasts` (\n\t`ns` text NOT NULL,\n\t`channel` text NOT NULL,\n\t`payload` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`expires_at` integer NOT NULL,\n\t`seq` integer PRIMARY KEY AUTOINCREMENT NOT NULL\n);",
       "CREATE UNIQUE INDEX `stem_broadcasts_key` ON `stem_broadcasts` (`ns`,`channel`,`seq`);",
@@ -47,7 +46,6 @@ export const sqliteMigrations: readonly Migration[] = [
       "CREATE INDEX `stem_dead_letters_expires` ON `stem_dead_letters` (`ns`,`expires_at`);",
       "CREATE TABLE `stem_group_members` (\n\t`ns` text NOT NULL,\n\t`group_id` text NOT NULL,\n\t`task_id` text NOT NULL,\n\t`position` integer NOT NULL,\n\t`state` text,\n\t`payload` text,\n\t`encoder` text,\n\t`error` text,\n\t`finished_at` integer\n);",
       "CREATE UNIQUE INDEX `stem_group_members_key` ON `stem_group_members` (`ns`,`group_id`,`task_id`);",
-      "CREATE INDEX `stem_group_members_position` ON `stem_group_members` (`ns`,`group_id`,`position`);",
       "CREATE TABLE `stem_groups` (\n\t`ns` text NOT NULL,\n\t`id` text NOT NULL,\n\t`total` integer NOT NULL,\n\t`completed` integer DEFAULT 0 NOT NULL,\n\t`failed` integer DEFAULT 0 NOT NULL,\n\t`meta` text NOT NULL,\n\t`callback` text,\n\t`created_at` integer NOT NULL,\n\t`completed_at` integer,\n\t`expires_at` integer,\n\t`ttl_ms` integer NOT NULL,\n\t`chord_owner` text,\n\t`chord_token` integer DEFAULT 0 NOT NULL,\n\t`chord_until` integer,\n\t`chord_done_at` integer\n);",
       "CREATE UNIQUE INDEX `stem_groups_key` ON `stem_groups` (`ns`,`id`);",
       "CREATE INDEX `stem_groups_chord` ON `stem_groups` (`ns`,`completed_at`,`id`) WHERE \"stem_groups\".\"callback\" is not null and \"stem_groups\".\"chord_done_at\" is null and \"stem_groups\".\"completed_at\" is not null;",
@@ -57,7 +55,7 @@ export const sqliteMigrations: readonly Migration[] = [
       "CREATE INDEX `stem_tasks_ready` ON `stem_tasks` (`ns`,`queue`,\"priority\" desc,`seq`) WHERE \"stem_tasks\".\"phase\" = 0;",
       "CREATE INDEX `stem_tasks_due` ON `stem_tasks` (`ns`,`due_at`) WHERE \"stem_tasks\".\"phase\" in (1, 2);",
       "CREATE INDEX `stem_tasks_expires` ON `stem_tasks` (`ns`,`expires_at`) WHERE \"stem_tasks\".\"expires_at\" is not null;",
-      "CREATE INDEX `stem_tasks_newest` ON `stem_tasks` (`ns`,`seq`);",
+      "CREATE INDEX `stem_tasks_newest` ON `stem_tasks` (`ns`,`seq`) WHERE \"stem_tasks\".\"seq\" > 0;",
       "CREATE TABLE `stem_workers` (\n\t`ns` text NOT NULL,\n\t`id` text NOT NULL,\n\t`data` text NOT NULL,\n\t`seen_at` integer NOT NULL,\n\t`expires_at` integer NOT NULL\n);",
       "CREATE UNIQUE INDEX `stem_workers_key` ON `stem_workers` (`ns`,`id`);"
     ]
