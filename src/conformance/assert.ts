@@ -68,3 +68,14 @@ function describe(message: string, actual: unknown, expected: unknown): string {
 export function describeError(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : show(error);
 }
+
+/** Tells whether both are the same in structure, as {@link equal} does. */
+export function isDeepStrictEqual(actual: unknown, expected: unknown): boolean {
+  try {
+    strict.deepStrictEqual(actual, expected);
+    return true;
+  } catch {
+    // The assertion's message is not needed: whoever asks tells in its own words.
+    return false;
+  }
+}

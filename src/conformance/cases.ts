@@ -22,8 +22,8 @@ import { resultListingCases } from "./results-listing.ts";
 import { resultStatusCases } from "./results-statuses.ts";
 import { resultWaitingCases } from "./results-waiting.ts";
 
-/** Every case, in the order of the contracts. */
-export const CONFORMANCE_CASES: readonly ConformanceCase[] = Object.freeze([
+/** Every case that stands for itself, in the order of the contracts. */
+export const LAW_CASES: readonly ConformanceCase[] = Object.freeze([
   ...brokerPublishCases,
   ...brokerClaimCases,
   ...brokerWaitingCases,

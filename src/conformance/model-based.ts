@@ -1,0 +1,105 @@
+import type { Adapter } from "../contracts/adapter.ts";
+import type { ManualClock } from "../time/manual-clock.ts";
+import type { Random } from "../time/random.ts";
+import { systemRandom } from "../time/random.ts";
+import { fail } from "./assert.ts";
+import type { CaseContext, ConformanceCase } from "./case.ts";
+import { timedLaw } from "./case.ts";
+import { type Disagreement, findDisagreement } from "./model/agreement.ts";
+import { drawOperation, type Operation, type OperationKind } from "./model/operation.ts";
+import { shrink } from "./model/shrink.ts";
+
+/** What the model-based cases need. */
+export interface ModelBasedOptions {
+  /** Connects to the adapter that is known to be right, on a database of its own. */
+  readonly connectReference: (options: { readonly namespace: string; readonly clock: ManualClock }) => Adapter;
+  /** Where the first sequence begins; a failure tells the seed of its own. @default a different one each time */
+  readonly seed?: number;
+  /** How many sequences each case draws. @default 8 */
+  readonly sequences?: number;
+  /** How many operations a sequence has. @default 80 */
+  readonly length?: number;
+}
+
+const brokerKinds: readonly OperationKind[] = [
+  ...["publish", "publish", "claim", "claim", "settle", "settle", "extend", "counts", "purge", "advance", "advance"] as const,
+  ...["settle", "publish", "replay", "forgetDead", "buried", "sweep"] as const,
+];
+const resultKinds: readonly OperationKind[] = [
+  ...["set", "set", "set", "statuses", "list", "remove", "expire", "initGroup", "initGroup", "report", "report", "report"] as const,
+  ...["groups", "claimChord", "claimChord", "completeChord", "dueChords", "beat", "workers", "advance", "advance", "sweep"] as const,
+];
+const ledgerKinds: readonly OperationKind[] = [
+  ...["enqueue", "enqueue", "claimTask", "claimTask", "finish", "finish", "finish", "cancel", "purgeTasks", "replayTasks"] as const,
+  ...["initGroup", "groups", "statuses", "counts", "buried", "advance", "advance", "extend", "sweep"] as const,
+];
+
+/**
+ * Makes the cases that compare an adapter with the reference over random operations. They bring their own drawing and shortening of
+ * sequences, so that an adapter's author needs no further package.
+ */
+export function modelBasedCases(options: ModelBasedOptions): readonly ConformanceCase[] {
+  const { seed = Math.floor(systemRandom() * 2 ** 31), sequences = 8, length = 80, connectReference } = options;
+  const agrees = (kinds: readonly OperationKind[]): ConformanceCase["run"] => async (context) => {
+    for (let sequence = 0; sequence < sequences; sequence++) {
+      await expectAgreement(context, { connectReference, seed: seed + sequence, operations: draw(kinds, seed + sequence, length) });
+    }
+  };
+  return Object.freeze([
+    timedLaw("[B1 B4 B5 B9 B11 B15 B18 B20] random operations of a broker agree with the memory adapter", agrees(brokerKinds)),
+    timedLaw("[R1 R2 R4 R8 R14 R15 R17] random operations of a result backend agree with the memory adapter", agrees(resultKinds)),
+    timedLaw("[T1 T4 T5 T7 T11 T12] random operations of a ledger agree with the memory adapter", agrees(ledgerKinds)),
+    timedLaw(
+      "[A3 B21] random operations of all stores together agree with the memory adapter",
+      agrees([
+        ...brokerKinds,
+        ...resultKinds,
+        ...ledgerKinds,
+      ]),
+    ),
+  ]);
+}
+
+interface Drawn {
+  readonly connectReference: ModelBasedOptions["connectReference"];
+  readonly seed: number;
+  readonly operations: readonly Operation[];
+}
+
+async function expectAgreement(context: CaseContext, { connectReference, seed, operations }: Drawn): Promise<void> {
+  const found = await run(operations);
+  if (found === undefined) return;
+  const shortest = await shrink(operations.slice(0, found.after), async (some) => await run(some) !== undefined);
+  const last = await run(shortest) ?? found;
+  fail(
+    `The adapters disagree (seed ${seed}) at ${last.message}\nThe operations:\n${shortest.map((one) => JSON.stringify(one)).join("\n")}`,
+  );
+
+  async function run(some: readonly Operation[]): Promise<Disagreement | undefined> {
+    const namespace = context.id("drawn");
+    const { clock } = context;
+    const reference = connectReference({ namespace, clock });
+    const subject = [await context.connect(namespace), await context.connect(namespace)];
+    try {
+      return await findDisagreement(some, { reference: [reference], subject, clock });
+    } finally {
+      await Promise.all([reference, ...subject].map((adapter) => adapter.close()));
+    }
+  }
+}
+
+function draw(kinds: readonly OperationKind[], seed: number, length: number): readonly Operation[] {
+  const random = seededRandom(seed);
+  return Array.from({ length }, () => drawOperation(kinds, random));
+}
+
+/** Gives the same numbers for the same seed, by the generator called mulberry32. */
+export function seededRandom(seed: number): Random {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let bits = Math.imul(state ^ (state >>> 15), state | 1);
+    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
+    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

@@ -1,0 +1,206 @@
+import type { Adapter } from "../../contracts/adapter.ts";
+import type { Completion, TaskLedger } from "../../contracts/task-ledger.ts";
+import type { DeadLetter, Delivery, SettleRequest } from "../../model/delivery.ts";
+import type { Envelope } from "../../model/envelope.ts";
+import { envelope } from "../../model/envelope.ts";
+import type { ChordClaim } from "../../model/group.ts";
+import type { Page } from "../../model/page.ts";
+import { present } from "../assert.ts";
+import { anotherAttempt, death, putBack, success } from "../ledger-steps.ts";
+import type { DrawnEnd, DrawnTask, Operation } from "./operation.ts";
+import { GROUPS, QUEUES, TASKS } from "./operation.ts";
+
+const taskId = (task: number) => `task:${task}`;
+const queueName = (queue: number) => `queue ${queue}`;
+const groupId = (group: number) => `group/${group}`;
+const allTasks = Array.from({ length: TASKS }, (_, task) => taskId(task));
+const allGroups = Array.from({ length: GROUPS }, (_, group) => groupId(group));
+
+/** One adapter on which operations are carried out, with what came of earlier ones. */
+export class Side {
+  readonly #connections: readonly Adapter[];
+  readonly #ledgers: readonly TaskLedger[];
+  readonly #deliveries: Delivery[] = [];
+  readonly #chords: ChordClaim[] = [];
+  #turn = 0;
+
+  /** Works on connections to one namespace, in turn. */
+  constructor(connections: readonly Adapter[]) {
+    this.#connections = connections;
+    this.#ledgers = connections.map(({ broker, results }) => present(broker.joinWith(results), "a ledger of the adapter's own stores"));
+  }
+
+  /** Carries out one operation. Answers what the two sides must agree on: no tokens, no cursors, no adapter's own retention. */
+  async carryOut(operation: Operation): Promise<unknown> {
+    this.#turn += 1;
+    const adapter = present(this.#connections[this.#turn % this.#connections.length], "a connection");
+    const ledger = present(this.#ledgers[this.#turn % this.#ledgers.length], "a ledger");
+    const { broker, results } = adapter;
+    switch (operation.kind) {
+      case "publish":
+        return broker.publish(operation.tasks.map(toEnvelope));
+      case "enqueue":
+        return ledger.enqueue(operation.tasks.map(toEnvelope));
+      case "claim":
+        return this.#claimed(await broker.claim(claimOptions(operation)));
+      case "claimTask":
+        return this.#claimed(await ledger.claim(claimOptions(operation)));
+      case "settle":
+        return broker.settle(operation.requests.flatMap(({ back, settlement }): SettleRequest[] => {
+          const delivery = this.#delivery(back);
+          return delivery === undefined ? [] : [{ delivery, settlement }];
+        }));
+      case "extend":
+        return broker.extendLease(operation.back.flatMap((back) => this.#delivery(back) ?? []), operation.leaseMs);
+      case "finish": {
+        const delivery = this.#delivery(operation.back);
+        const followUps = operation.followUp === undefined ? [] : [toEnvelope(operation.followUp)];
+        return delivery === undefined ? "nothing" : ledger.finish([{ ...ending(delivery, operation.end, operation.payload), followUps }]);
+      }
+      case "counts":
+        return broker.counts(queueName(operation.queue));
+      case "purge":
+        return broker.purge(queueName(operation.queue));
+      case "purgeTasks":
+        return ledger.purge(queueName(operation.queue));
+      case "replay":
+        return broker.deadLetters.replay(replayOptions(operation));
+      case "replayTasks":
+        return ledger.replay(replayOptions(operation));
+      case "forgetDead":
+        return broker.deadLetters.purge({ ids: operation.tasks.map(taskId) });
+      case "cancel":
+        return ledger.cancel(operation.tasks.map(taskId));
+      case "buried":
+        return (await allPages((cursor) => broker.deadLetters.list({}, { limit: 2, ...cursor }))).map(withoutExpiry);
+      case "statuses":
+        return results.getMany(allTasks);
+      case "groups":
+        return Promise.all(allGroups.map((id) => results.getGroup(id)));
+      case "workers":
+        return results.listHeartbeats();
+      case "dueChords":
+        return results.dueChords();
+      case "sweep":
+        await Promise.all([broker.sweep(), results.sweep()]);
+        return undefined;
+      case "set":
+        return results.setMany(operation.updates.map(({ task, ...update }) => ({ ...update, id: taskId(task) })));
+      case "list": {
+        const { states, tag, limit } = operation;
+        const filter = { ...(states === undefined ? {} : { state: states }), ...(tag === undefined ? {} : { meta: { tag } }) };
+        return (await allPages((cursor) => results.list(filter, { limit, ...cursor }))).map((status) => status.id);
+      }
+      case "remove":
+        return results.remove(taskId(operation.task));
+      case "expire":
+        return results.expire(taskId(operation.task), operation.ttl);
+      case "initGroup": {
+        const { group, tasks, hasCallback, ttlMs } = operation;
+        return results.initGroup({
+          id: groupId(group),
+          taskIds: tasks.map(taskId),
+          ...(hasCallback ? { callback: toEnvelope({ task: 0, queue: 0, priority: 0, maxRetries: 0, args: null }) } : {}),
+          ...(ttlMs === undefined ? {} : { ttlMs }),
+        });
+      }
+      case "report":
+        return results.addGroupResults(operation.reports.map(({ task, ...result }) => ({
+          ...result,
+          groupId: groupId(operation.group),
+          taskId: taskId(task),
+        })));
+      case "claimChord": {
+        const claim = await results.claimChord(groupId(operation.group), { owner: "drawn", leaseMs: operation.leaseMs });
+        if (claim === undefined) return undefined;
+        this.#chords.push(claim);
+        return { ...claim, token: undefined };
+      }
+      case "completeChord": {
+        const claim = this.#chords.at(-1 - operation.back);
+        return claim === undefined ? "nothing" : results.completeChord(claim);
+      }
+      case "beat": {
+        const { worker, ttlMs, processed } = operation;
+        const beat = { workerId: `worker ${worker}`, queues: [], concurrency: 1, running: [], processed, startedAt: 1, meta: {} };
+        return results.setHeartbeat(beat, ttlMs);
+      }
+      case "advance":
+        return undefined;
+    }
+  }
+
+  /** Tells everything that can be read. */
+  async readAll(): Promise<unknown> {
+    const { broker } = present(this.#connections[0], "a connection");
+    return {
+      counts: await Promise.all(Array.from({ length: QUEUES }, (_, queue) => broker.counts(queueName(queue)))),
+      buried: await this.carryOut({ kind: "buried" }),
+      statuses: await this.carryOut({ kind: "statuses" }),
+      listed: await this.carryOut({ kind: "list", limit: 3 }),
+      groups: await this.carryOut({ kind: "groups" }),
+      dueChords: await this.carryOut({ kind: "dueChords" }),
+      workers: await this.carryOut({ kind: "workers" }),
+    };
+  }
+
+  #delivery(back: number): Delivery | undefined {
+    return this.#deliveries.at(-1 - back);
+  }
+
+  #claimed(deliveries: readonly Delivery[]): unknown {
+    // Within each queue the order is law, between them it is not.
+    const inOrder = Array.from({ length: QUEUES }, (_, queue) => deliveries.filter((one) => one.envelope.queue === queueName(queue)))
+      .flat();
+    this.#deliveries.push(...inOrder);
+    return inOrder.map((delivery) => ({ ...delivery, token: undefined }));
+  }
+}
+
+function toEnvelope({ task, queue, group, ...fields }: DrawnTask): Envelope {
+  return envelope({
+    ...fields,
+    id: taskId(task),
+    name: "drawn",
+    queue: queueName(queue),
+    enqueuedAt: 1,
+    ...(group === undefined ? {} : { groupId: groupId(group) }),
+  });
+}
+
+function claimOptions({ queues, limit, leaseMs }: Extract<Operation, { readonly kind: "claim" | "claimTask" }>) {
+  return { queues: queues.map(queueName), limit, leaseMs, consumer: "drawn" };
+}
+
+function replayOptions({ tasks, limit, delayMs }: Extract<Operation, { readonly kind: "replay" | "replayTasks" }>) {
+  return { limit, delayMs, ...(tasks === undefined ? {} : { ids: tasks.map(taskId) }) };
+}
+
+function ending(delivery: Delivery, end: DrawnEnd, payload: unknown): Completion {
+  switch (end) {
+    case "success":
+      return success(delivery, { payload });
+    case "retry":
+      return anotherAttempt(delivery, 50);
+    case "nack":
+      return putBack(delivery);
+    case "death":
+      return death(delivery);
+    case "cancelled":
+      return { delivery, settlement: { kind: "ack" }, status: { state: "cancelled" } };
+  }
+}
+
+function withoutExpiry({ expiresAt: _, ...letter }: DeadLetter) {
+  return letter;
+}
+
+async function allPages<T>(page: (cursor: { readonly cursor?: string }) => Promise<Page<T>>): Promise<readonly T[]> {
+  const items: T[] = [];
+  for (let cursor: { readonly cursor?: string } = {};;) {
+    const found = await page(cursor);
+    items.push(...found.items);
+    if (found.cursor === undefined || items.length > 1_000) return items;
+    cursor = { cursor: found.cursor };
+  }
+}
