@@ -21,6 +21,7 @@ import { resultInputCases } from "./results-input.ts";
 import { resultListingCases } from "./results-listing.ts";
 import { resultStatusCases } from "./results-statuses.ts";
 import { resultWaitingCases } from "./results-waiting.ts";
+import { SYSTEM_CASES } from "./system-cases.ts";
 
 /** Every case that stands for itself, in the order of the contracts. */
 export const LAW_CASES: readonly ConformanceCase[] = Object.freeze([
@@ -46,4 +47,5 @@ export const LAW_CASES: readonly ConformanceCase[] = Object.freeze([
   ...ledgerBatchCases,
   ...ledgerAdminCases,
   ...adapterCases,
+  ...SYSTEM_CASES,
 ]);

@@ -70,8 +70,12 @@ export const systemShutdownCases: readonly ConformanceCase[] = Object.freeze([
     await clock.advance(4_000);
     await within(stopping);
     await expectCounts(rig.context.broker, { ready: 2 }, "the queue afterwards");
-    equal(events.filter(({ type }) => type === "task-put-back").length, 2, "how many were put back");
     const [deaf, throwing, returning] = handles.map(({ id }) => id);
+    // A claim under way may take what goes back, and give it back once more.
+    const putBack = new Set(
+      events.flatMap((event) => event.type === "task-put-back" && "delivery" in event ? [event.delivery.envelope.id] : []),
+    );
+    equal(putBack, new Set([throwing ?? "", deaf ?? ""]), "what was put back");
     equal((await rig.status(returning ?? "")).payload, "in time", "the result of what ended in time");
     const again = "rerun, attempt 1, given back";
     equal(await runTheRest(rig, [deaf ?? "", throwing ?? ""]), [again, again], "what another worker makes of the rest");

@@ -1,0 +1,33 @@
+import type { ConformanceCase } from "./case.ts";
+import { systemEncoderCases } from "./system-encoders.ts";
+import { systemGroupCases } from "./system-groups.ts";
+import { systemHandlerCases } from "./system-handlers.ts";
+import { systemInputCases } from "./system-input.ts";
+import { systemLeaseCases } from "./system-leases.ts";
+import { systemLifecycleCases } from "./system-lifecycle.ts";
+import { systemLimitCases } from "./system-limits.ts";
+import { systemMiddlewareCases } from "./system-middleware.ts";
+import { systemOptionCases } from "./system-options.ts";
+import { systemRefusalCases } from "./system-refusals.ts";
+import { systemRetryCases } from "./system-retries.ts";
+import { systemRunningCases } from "./system-running.ts";
+import { systemShutdownCases } from "./system-shutdown.ts";
+import { systemTransactionCases } from "./system-transactions.ts";
+
+/** Every case of whole systems, producers and workers included, in the order of the laws. */
+export const SYSTEM_CASES: readonly ConformanceCase[] = Object.freeze([
+  ...systemRunningCases,
+  ...systemRetryCases,
+  ...systemRefusalCases,
+  ...systemLimitCases,
+  ...systemLeaseCases,
+  ...systemHandlerCases,
+  ...systemShutdownCases,
+  ...systemEncoderCases,
+  ...systemOptionCases,
+  ...systemMiddlewareCases,
+  ...systemGroupCases,
+  ...systemInputCases,
+  ...systemTransactionCases,
+  ...systemLifecycleCases,
+]);
