@@ -85,13 +85,15 @@ export function toPublishItems(envelopes: readonly Envelope[], maxLength: number
 }
 
 /** Checks one envelope and turns it into text; see {@link toPublishItems}. */
-export function toPublishItem(envelope: Envelope, maxLength: number): PublishItem {
+export function toPublishItem(given: Envelope, maxLength: number): PublishItem {
+  // What is checked is what is kept, whatever the caller does with its own meanwhile.
+  const envelope = { ...given };
   validateEnvelope(envelope);
+  const what = `task ${show(envelope.name)} with id ${show(envelope.id)}`;
   // The JSON text of an object leaves out what has none: the task would run without its arguments.
-  if (envelope.args !== undefined) requireText(envelope.args, `the arguments of task ${show(envelope.name)} with id ${show(envelope.id)}`);
+  if (envelope.args !== undefined) requireText(envelope.args, what);
   // Values without JSON text inside the envelope throw here; the envelope itself is an object and always has one.
-  const text = toText(envelope, `task ${show(envelope.name)} with id ${show(envelope.id)}`, maxLength) ?? "";
-  return { envelope: { ...envelope }, text };
+  return { envelope, text: toText(envelope, what, maxLength) ?? "" };
 }
 
 /** Checks and fills in the options of a claim. */
@@ -176,5 +178,5 @@ export function toReplayRequest(options: ReplayOptions = {}): ReplayRequest {
 
 function requireText(value: unknown, what: string): void {
   if (typeof value !== "function" && typeof value !== "symbol") return;
-  throw new PayloadError(`Cannot store ${what}: a ${typeof value} has no JSON text`);
+  throw new PayloadError(`Cannot store the arguments of ${what}: a ${typeof value} has no JSON text`);
 }

@@ -1,13 +1,16 @@
-import { groupReport, queuedUpdate, runningUpdate, statusUpdate, validateCompletion } from "../contracts/completion.ts";
+import { groupReport, validateCompletion } from "../contracts/completion.ts";
 import type { CancelOutcome, Completion } from "../contracts/task-ledger.ts";
 import type { Delivery } from "../model/delivery.ts";
 import type { Envelope } from "../model/envelope.ts";
 import { groupResultOf, owedTo } from "../model/owed.ts";
+import { show } from "../model/id.ts";
+import { toText } from "../model/json-text.ts";
+import { isTerminal } from "../model/task-state.ts";
 import type { TaskStatus } from "../model/task-status.ts";
 import type { PublishItem, SettleItem } from "./broker-requests.ts";
 import { toPublishItem, toSettleItem } from "./broker-requests.ts";
 import type { ReportWrite, StatusLimits, StatusWrite } from "./result-requests.ts";
-import { toReportWrite, toStatusWrite } from "./result-requests.ts";
+import { metaText, toReportWrite, toTtlMs } from "./result-requests.ts";
 import { validateList } from "./validation.ts";
 
 /** What a ledger holds its texts to. */
@@ -41,17 +44,17 @@ export interface FinishItem {
 /** Checks an envelope and prepares its status. */
 export function toEnqueueItem(envelope: Envelope, limits: LedgerLimits): EnqueueItem {
   const item = toPublishItem(envelope, limits.maxEnvelopeLength);
-  return { ...item, status: queuedStatus(envelope, limits.status) };
+  return { ...item, status: queuedStatus(envelope) };
 }
 
-/** The status of an envelope that waits. */
-export function queuedStatus(envelope: Envelope, limits: StatusLimits): StatusWrite {
-  return toStatusWrite(queuedUpdate(envelope), limits);
+/** The status of an envelope that waits. The envelope was checked, and its meta is a part of its text. */
+export function queuedStatus({ id, name, queue, attempt, meta, groupId }: Envelope): StatusWrite {
+  return statusOf({ id, state: "queued", attempt, name, queue, groupId, meta: JSON.stringify(meta), worker: undefined });
 }
 
-/** The status of a task that was handed out. */
-export function runningStatus(delivery: Delivery, limits: StatusLimits): StatusWrite {
-  return toStatusWrite(runningUpdate(delivery), limits);
+/** The status of a task that was handed out. The delivery comes from the store. */
+export function runningStatus({ envelope: { id, name, queue, attempt, groupId }, consumer: worker }: Delivery): StatusWrite {
+  return statusOf({ id, state: "running", attempt, name, queue, groupId, meta: undefined, worker });
 }
 
 /** Checks a completion, and that its parts go together. */
@@ -60,7 +63,7 @@ export function toFinishItem(completion: Completion, limits: LedgerLimits): Fini
   const report = groupReport(completion);
   return {
     settle: toSettleItem({ delivery, settlement }),
-    status: toStatusWrite(statusUpdate(completion), limits.status),
+    status: endedStatus(completion, limits.status),
     followUps: validateList(followUps, "the follow-ups").map((next) => toEnqueueItem(next, limits)),
     report: report === undefined ? undefined : toReportWrite(report, limits.status),
     groupId: delivery.envelope.groupId,
@@ -89,4 +92,45 @@ export function reportOf(status: TaskStatus, groupId: string, limits: StatusLimi
 /** What `cancel` answers to an id that came before in the same call. */
 export function repeatedCancel(first: CancelOutcome): CancelOutcome {
   return first === "unknown" ? "unknown" : "ended";
+}
+
+/** The status that a completion asks for. Written out like {@link statusOf}, and for the same reason. */
+function endedStatus({ delivery: { envelope, consumer }, status }: Completion, limits: StatusLimits): StatusWrite {
+  const { id, attempt, name, queue, groupId, resultTtlMs } = envelope;
+  const { state, payload, error, meta, ttlMs = resultTtlMs } = status;
+  const what = `of task ${show(id)}`;
+  return {
+    id,
+    state,
+    attempt,
+    payload: toText(payload, `the payload ${what}`, limits.maxLength),
+    error: toText(error, `the error ${what}`, limits.maxLength),
+    meta: metaText(meta, `the meta ${what}`, limits),
+    progress: undefined,
+    name,
+    queue,
+    worker: consumer,
+    groupId,
+    ttlMs: !isTerminal(state) ? undefined : ttlMs === undefined ? limits.ttlMs : toTtlMs(ttlMs),
+  };
+}
+
+// Written out, because a literal that begins with a spread is several times slower to make, and this is made for every task.
+function statusOf(
+  { id, state, attempt, name, queue, groupId, meta, worker }: Omit<StatusWrite, "payload" | "error" | "progress" | "ttlMs">,
+): StatusWrite {
+  return {
+    id,
+    state,
+    attempt,
+    payload: undefined,
+    error: undefined,
+    meta,
+    progress: undefined,
+    name,
+    queue,
+    worker,
+    groupId,
+    ttlMs: undefined,
+  };
 }

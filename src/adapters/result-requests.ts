@@ -206,7 +206,8 @@ function optionalId(value: string | undefined, what: string): string | undefined
   return value === undefined ? undefined : validateId(value, what);
 }
 
-function metaText(meta: Readonly<Record<string, unknown>> | undefined, what: string, limits: StatusLimits): string | undefined {
+/** Turns a meta into text after a look at its keys and strings; `undefined` stays. */
+export function metaText(meta: Readonly<Record<string, unknown>> | undefined, what: string, limits: StatusLimits): string | undefined {
   if (meta === undefined) return undefined;
   if (typeof meta !== "object" || meta === null || Array.isArray(meta)) {
     throw new ConfigError(`Cannot use ${show(meta)} as ${what}: expected an object`);

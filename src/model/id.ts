@@ -31,7 +31,11 @@ export function show(value: unknown): string {
   return Array.isArray(value) ? "an array" : "an object";
 }
 
+const SURROGATE = /[\ud800-\udfff]/;
+
 function hasLoneSurrogate(text: string): boolean {
+  // Nearly no id has a surrogate at all, and the engine finds that out ten times faster than a loop.
+  if (!SURROGATE.test(text)) return false;
   for (let at = 0; at < text.length; at++) {
     const unit = text.charCodeAt(at);
     if (unit < 0xd800 || unit > 0xdfff) continue;

@@ -51,9 +51,8 @@ export class MemoryLedger extends LedgerSurface {
   protected override async claimNow(request: ClaimRequest): Promise<readonly LedgerClaim[]> {
     const now = this.#clock.now();
     return deliveries.claim(this.#space, request, now).map((delivery) => {
-      if (statuses.start(this.#space, runningStatus(delivery, this.limits.status), now)) return { delivery };
-      const status = this.#space.statuses.get(delivery.envelope.id, now);
-      return status !== undefined && isTerminal(status.state) ? { delivery, ended: statuses.toStatus(status) } : { delivery };
+      const onRecord = statuses.start(this.#space, runningStatus(delivery), now);
+      return onRecord !== undefined && isTerminal(onRecord.state) ? { delivery, ended: statuses.toStatus(onRecord) } : { delivery };
     });
   }
 
@@ -76,7 +75,7 @@ export class MemoryLedger extends LedgerSurface {
   protected override async replayBatch(request: ReplayRequest): Promise<readonly string[]> {
     const now = this.#clock.now();
     const replayed = deadLetters.replay(this.#space, request, now);
-    if (!request.dryRun) { for (const envelope of replayed) statuses.set(this.#space, queuedStatus(envelope, this.limits.status), now); }
+    if (!request.dryRun) { for (const envelope of replayed) statuses.set(this.#space, queuedStatus(envelope), now); }
     return replayed.map(({ id }) => id);
   }
 
@@ -93,7 +92,7 @@ export class MemoryLedger extends LedgerSurface {
     if (deliveries.heldBy(space, settle) === undefined) return { settled: false };
     const current = space.statuses.get(settle.id, now);
     const verdict = status === undefined ? "keep" : finishVerdict({ state: status.state, attempt: settle.attempt }, current);
-    if (verdict === "write" && status !== undefined) statuses.put(space, status, now);
+    if (verdict === "write" && status !== undefined) statuses.put(space, status, { now, current });
     const refused = verdict === "refuse";
     const times = { now, deadLetterTtlMs: this.#deadLetterTtlMs };
     deliveries.settle(space, refused ? { ...settle, kind: "ack" } : settle, times);

@@ -12,14 +12,23 @@ import type { MemorySpace, StoredStatus } from "./database.ts";
 export function set(space: MemorySpace, write: StatusWrite, now: number): boolean {
   const current = space.statuses.get(write.id, now);
   if (!supersedes({ state: write.state, attempt: write.attempt ?? current?.attempt ?? 1 }, current)) return false;
-  put(space, write, now);
+  put(space, write, { now, current });
   return true;
 }
 
+/** When and over what {@link put} writes. */
+export interface PutOptions {
+  /** The time. */
+  readonly now: number;
+  /** What is stored. */
+  readonly current: StoredStatus | undefined;
+  /** Whether the task was handed out just now: a redelivery starts anew, where progress does not. @default false */
+  readonly restart?: boolean;
+}
+
 /** Records a status whatever is stored: the caller compared it, or is entitled to put it back. */
-export function put(space: MemorySpace, write: StatusWrite, now: number): void {
+export function put(space: MemorySpace, write: StatusWrite, { now, current, restart = false }: PutOptions): void {
   const { id, state } = write;
-  const current = space.statuses.get(id, now);
   const attempt = write.attempt ?? current?.attempt ?? 1;
   // What an earlier attempt reported says nothing about this one.
   const kept = current === undefined || attempt > current.attempt ? { ...current, payload: undefined, progress: undefined } : current;
@@ -38,7 +47,7 @@ export function put(space: MemorySpace, write: StatusWrite, now: number): void {
     groupId: write.groupId ?? kept.groupId,
     createdAt: current?.createdAt ?? now,
     updatedAt: now,
-    startedAt: state === "running" && !(current?.state === "running" && current.attempt === attempt) ? now : kept.startedAt,
+    startedAt: restart || (state === "running" && !(current?.state === "running" && current.attempt === attempt)) ? now : kept.startedAt,
     finishedAt: isTerminal(state) ? now : undefined,
     expiresAt: write.ttlMs === undefined ? undefined : now + write.ttlMs,
   };
@@ -46,18 +55,18 @@ export function put(space: MemorySpace, write: StatusWrite, now: number): void {
   space.statusWakes.notify(id);
 }
 
-/** Records that a task runs; false when the order of truth refuses it. A redelivery starts anew, where progress does not. */
-export function start(space: MemorySpace, write: StatusWrite, now: number): boolean {
-  if (!set(space, write, now)) return false;
-  const status = space.statuses.get(write.id, now);
-  if (status !== undefined) space.statuses.set(write.id, { ...status, startedAt: now }, { now, expiresAt: status.expiresAt });
-  return true;
+/** Records that a task was handed out; answers the status on record when the order of truth refuses it. */
+export function start(space: MemorySpace, write: StatusWrite, now: number): StoredStatus | undefined {
+  const current = space.statuses.get(write.id, now);
+  if (!supersedes({ state: "running", attempt: write.attempt ?? 1 }, current)) return current;
+  put(space, write, { now, current, restart: true });
+  return undefined;
 }
 
 /** Follows a replayed envelope: the status that is kept becomes `queued` at its attempt. Without one nothing is recorded. */
 export function requeue(space: MemorySpace, envelope: Envelope, now: number): void {
   if (space.statuses.get(envelope.id, now) === undefined) return;
-  set(space, queuedStatus(envelope, { maxLength: Infinity, ttlMs: 0 }), now);
+  set(space, queuedStatus(envelope), now);
 }
 
 /** Keeps a status until another time; false when there is none. */
