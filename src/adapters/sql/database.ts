@@ -137,7 +137,9 @@ export class SqlDatabase {
     this.#onTrip({ kind: "statement", name: template.name, inTransaction });
     try {
       const prepared = template.prepared(tx ?? this.#driver.db, inTransaction);
-      return await prepared.execute({ ...bound, [NOW]: Math.floor(this.#clock.now()) });
+      const rows = await prepared.execute({ ...bound, [NOW]: Math.floor(this.#clock.now()) });
+      this.#driver.touched?.(rows.length);
+      return rows;
     } catch (error) {
       throw this.#storeError(template.name, this.#driver.failure(error));
     }

@@ -34,6 +34,8 @@ export interface Driver {
   transaction<T>(work: (tx: Builder) => Promise<T>): Promise<T>;
   /** The builder of a caller's Drizzle transaction; `undefined` when it is not one of this dialect. */
   join(tx: object): Builder | undefined;
+  /** Told how many rows a statement gave back, where the database is to be kept aware of how large its tables are. Must not throw. */
+  touched?(rows: number): void;
   /** Reads an error that a statement or a transaction rejected with. */
   failure(error: unknown): Failure;
   /** Lets calls under way finish for a short while, and closes what this driver opened. */

@@ -18,6 +18,7 @@ import { loadDriver } from "./load-driver.ts";
 import type { MigrateMode } from "./migrate.ts";
 import { prepareSchema } from "./migrate.ts";
 import { postgresMigrationHost } from "./migration-host.postgres.ts";
+import { PostgresGrowth } from "./postgres-growth.ts";
 import type { ListenHandlers } from "./postgres-listener.ts";
 import { PostgresListener } from "./postgres-listener.ts";
 import { postgresFailure } from "./postgres-failure.ts";
@@ -127,6 +128,7 @@ async function useClient(client: Sql, use: ClientUse): Promise<SqlDatabase> {
     return postgres(listening as unknown as Parameters<typeof postgres>[0]);
   };
   const signals = new Signals((owner) => new PostgresListener(owner, { channel, connect, connectTimeoutMs, logger }));
+  const growth = new PostgresGrowth({ client, schema, logger });
   const driver: Driver = {
     adapter: "postgres",
     prefix: schema,
@@ -138,6 +140,7 @@ async function useClient(client: Sql, use: ClientUse): Promise<SqlDatabase> {
     announces: true,
     transaction: (work) => database.transaction((tx) => work(tx as unknown as Builder)),
     join: (tx) => is(tx, PgDatabase) ? tx as unknown as Builder : undefined,
+    touched: (rows) => growth.touched(rows),
     failure: postgresFailure,
     close: use.close,
   };
