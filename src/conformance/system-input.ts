@@ -51,7 +51,7 @@ const badOptions: readonly Refused[] = [
   ["a delay of a thousand years", { delay: "365000d" }, "365000d"],
   ["an eta that is no date", { eta: new Date(Number.NaN) }, "eta"],
   ["an eta before 1970", { eta: -1 }, "eta"],
-  ["both delay and eta", { delay: "1s", eta: new Date() }, "both delay"],
+  ["both delay and eta", { delay: "1s", eta: 1_800_000_000_000 }, "both delay"],
   ["a negative expiry", { expires: -5 }, "-5"],
   ["an expiry that is no date", { expires: new Date(Number.NaN) }, "expires"],
   ["a soft limit of 0", { softTimeLimit: 0 }, "softTimeLimit"],
