@@ -33,11 +33,11 @@ export async function sqliteCatalogue(path: string): Promise<readonly string[]> 
       const columns = await client.execute({ sql: "select * from pragma_table_info(?)", args: [config.name] });
       for (const row of columns.rows) {
         const notNull = row["notnull"] === 1 || row["pk"] === 1;
-        found.push(`${config.name}.${row["name"]} ${String(row["type"]).toLowerCase()} ${notNull ? "not null" : "null"}`);
+        found.push(`${config.name}.${String(row["name"])} ${String(row["type"]).toLowerCase()} ${notNull ? "not null" : "null"}`);
       }
       const indexes = await client.execute({ sql: "select * from pragma_index_list(?) where origin = 'c'", args: [config.name] });
       for (const row of indexes.rows) {
-        found.push(`${config.name}: index ${row["name"]} unique=${row["unique"] === 1} partial=${row["partial"] === 1}`);
+        found.push(`${config.name}: index ${String(row["name"])} unique=${row["unique"] === 1} partial=${row["partial"] === 1}`);
       }
     }
     return differences("sqlite", expected, found);

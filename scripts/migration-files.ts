@@ -32,7 +32,10 @@ export function readMigrations(dialect: DialectName, folder: string = join(root,
 export function readSnapshot(dialect: DialectName, folder: string = join(root, "migrations")): Record<string, unknown> {
   const last = readJournal(dialect, folder).entries.at(-1);
   if (last === undefined) throw new Error(`Cannot read the snapshot of ${dialect}: there are no migrations`);
-  return JSON.parse(readFileSync(join(folder, dialect, "meta", `${String(last.idx).padStart(4, "0")}_snapshot.json`), "utf8"));
+  return JSON.parse(readFileSync(join(folder, dialect, "meta", `${String(last.idx).padStart(4, "0")}_snapshot.json`), "utf8")) as Record<
+    string,
+    unknown
+  >;
 }
 
 /** Writes the text of the embedded module. */
@@ -47,5 +50,5 @@ export function embeddedModule(folder?: string): string {
 }
 
 function readJournal(dialect: DialectName, folder: string): Journal {
-  return JSON.parse(readFileSync(join(folder, dialect, "meta/_journal.json"), "utf8"));
+  return JSON.parse(readFileSync(join(folder, dialect, "meta/_journal.json"), "utf8")) as Journal;
 }

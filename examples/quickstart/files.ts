@@ -26,7 +26,7 @@ export async function findFiles(folder: string | undefined): Promise<readonly Fo
 
 async function filesUnder(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true });
-  const nested = await Promise.all(entries.map((entry) => {
+  const nested = await Promise.all(entries.map(async (entry) => {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) return skipped.includes(entry.name) ? [] : filesUnder(path);
     return entry.isFile() ? [path] : [];

@@ -86,7 +86,7 @@ export class StemStack {
    */
   static async fromUrl(url: string, options: StackOptions = {}): Promise<StemStack> {
     const { overrides = {}, ...connectOptions } = options;
-    const urls = new Set([url, ...Object.values(overrides).filter((override) => override !== undefined)]);
+    const urls = new Set([url, ...Object.values<string | undefined>({ ...overrides }).filter((override) => override !== undefined)]);
     const settled = await Promise.allSettled([...urls].map(async (each) => [each, await connect(each, connectOptions)] as const));
     const adapters = new Map(settled.filter((each) => each.status === "fulfilled").map((each) => each.value));
     const failure = settled.find((each) => each.status === "rejected");

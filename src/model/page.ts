@@ -45,9 +45,12 @@ export function encodeCursor(position: readonly (string | number)[]): string {
  */
 export function decodeCursor(cursor: string, shape: readonly ("string" | "number")[]): readonly (string | number)[] {
   const position = parse(cursor);
-  const fits = Array.isArray(position) && position.length === shape.length && shape.every((kind, at) => typeof position[at] === kind);
-  if (!fits) throw new ConfigError(`Cannot use ${show(cursor)} as a cursor: expected the cursor of a page of the same listing`);
-  return position;
+  if (isPosition(position, shape)) return position;
+  throw new ConfigError(`Cannot use ${show(cursor)} as a cursor: expected the cursor of a page of the same listing`);
+}
+
+function isPosition(value: unknown, shape: readonly ("string" | "number")[]): value is readonly (string | number)[] {
+  return Array.isArray(value) && value.length === shape.length && shape.every((kind, at) => typeof value[at] === kind);
 }
 
 function parse(text: string): unknown {

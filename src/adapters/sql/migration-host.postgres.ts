@@ -1,4 +1,5 @@
 import type { Sql, TransactionSql } from "postgres";
+import { readStored } from "../stored-json.ts";
 import type { AppliedMigration, MigrationHost, MigrationSession } from "./migration.ts";
 import { LIBRARY_VERSION } from "./migration.ts";
 import { postgresMigrations } from "./migrations.gen.ts";
@@ -53,7 +54,7 @@ async function readLedger(sql: Sql | TransactionSql, ledger: string): Promise<re
   // Through JSON, because a ledger that drizzle-kit made lacks the last columns.
   const rows = await sql.unsafe<{ row: string }[]>(`select row_to_json(l)::text as row from ${ledger} as l order by l.created_at`);
   return rows.map(({ row }) => {
-    const { hash, created_at: when, tag, breaking } = JSON.parse(row);
+    const { hash, created_at: when, tag, breaking } = readStored<Readonly<Record<string, unknown>>>(row);
     return { hash: String(hash), when: Number(when), tag: typeof tag === "string" ? tag : undefined, breaking: breaking === true };
   });
 }

@@ -115,6 +115,7 @@ export class SafeClient {
 
   async #reconnect(): Promise<void> {
     if (this.#client.closed) return;
+    // oxlint-disable-next-line typescript/await-thenable -- declared to return nothing, but it is asynchronous.
     await this.#client.reconnect();
     await this.#applySettings();
   }

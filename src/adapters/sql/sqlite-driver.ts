@@ -85,7 +85,7 @@ export async function openSqlite(location: string | URL, options: SqliteOpenOpti
   const driver: Driver = {
     adapter: "sqlite",
     prefix: "stem",
-    db: database as Builder,
+    db: database,
     dialect: sqliteDialect,
     tables: defineTables(sqliteKit),
     signals: file.watch.join(),
