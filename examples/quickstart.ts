@@ -18,6 +18,9 @@ import { startWorker } from "./quickstart/worker-process.ts";
 /** Ctrl-C. */
 class Interrupted extends Error {}
 
+/** The worker ended although nobody told it to. What it held will be claimed by another one once its leases have run out. */
+class WorkerDied extends Error {}
+
 try {
   const options = readOptions(process.argv.slice(2));
   if (options === "help") console.log(usage);
@@ -32,15 +35,14 @@ async function main(options: Options): Promise<number> {
   // Creates the file and its tables, or brings them up to date.
   const app = await connect(options.url, options.namespace);
   const worker = startWorker(options.url, options.namespace);
-  const stop = new AbortController();
-  const interrupt = () =>
-    stop.abort(new Interrupted("Interrupted: the worker was stopped, and what it had not finished stays in the store"));
-  process.once("SIGINT", interrupt);
-  void worker.ended.then((how) => stop.abort(new Error(`The worker process ended too early, with ${how}`)));
+  const trouble = new Promise<never>((_, reject) => {
+    process.once("SIGINT", () => reject(new Interrupted("Interrupted: what is not finished stays in the store")));
+    void worker.ended.then((how) => reject(new WorkerDied(`The worker process ended too early, with ${how}`)));
+  });
   if (!options.json) console.log(greeting(options, { files: files.length, pid: worker.pid }));
   const bar = new ProgressBar("Measuring", files.length);
   try {
-    const outcome = await run({ app, files, onFile: () => bar.advance(), signal: stop.signal });
+    const outcome = await Promise.race([run({ app, files, onFile: () => bar.advance() }), trouble]);
     bar.end();
     console.log(options.json ? asJson(outcome, options) : asText(outcome, options));
     return outcome.unreadable.length === 0 ? 0 : 1;
@@ -48,7 +50,6 @@ async function main(options: Options): Promise<number> {
     bar.end();
     throw error;
   } finally {
-    process.off("SIGINT", interrupt);
     await worker.stop();
     await app.close();
   }
@@ -57,9 +58,8 @@ async function main(options: Options): Promise<number> {
 /** Errors of the library say what failed and why. Whatever else arrives here is a mistake in this example, and is shown in full. */
 function explain(error: unknown): string {
   if (error instanceof UsageError) return `${error.message}\nRun with --help to see what is possible.`;
-  if (!StemError.is(error)) {
-    return error instanceof Interrupted ? error.message : error instanceof Error ? error.stack ?? error.message : String(error);
-  }
+  if (error instanceof Interrupted || error instanceof WorkerDied) return error.message;
+  if (!StemError.is(error)) return error instanceof Error ? error.stack ?? error.message : String(error);
   const cause = error.cause instanceof Error && !error.message.includes(error.cause.message) ? `\nCause: ${error.cause.message}` : "";
   return `${error.message}${cause}`;
 }

@@ -1,7 +1,7 @@
 /** The examples, run as a reader would run them: on every runtime, against SQLite and Postgres, with what they print compared. */
 
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { type ChildProcess, execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -78,6 +78,27 @@ test("the quickstart does the same on Postgres", { timeout, ...needsPostgres }, 
   assert.deepEqual(readdirSync(folder.path), ["sample"]);
 });
 
+test("Ctrl-C ends the quickstart with its worker", { timeout }, async () => {
+  await using folder = createServerFolder("quickstart");
+  const { code, stdout, stderr } = await runExample("node", "quickstart.ts", {
+    cwd: folder.path,
+    onStart: (child) => child.kill("SIGINT"),
+  });
+  assert.match(stderr, /^Interrupted/m);
+  assert.equal(code, 130);
+  assertGone(stdout);
+});
+
+test("the quickstart says that its worker died", { timeout }, async () => {
+  await using folder = createServerFolder("quickstart");
+  const killWorker = (_: unknown, stdout: string) => void process.kill(workerIn(stdout), "SIGKILL");
+  const { code, stdout, stderr } = await runExample("node", "quickstart.ts", { cwd: folder.path, onStart: killWorker });
+  assert.match(stderr, /^The worker process ended too early, with signal SIGKILL$/m);
+  assert.doesNotMatch(stderr, /^\s+at /m);
+  assert.equal(code, 1);
+  assertGone(stdout);
+});
+
 test("the quickstart refuses what it cannot use, in words", { timeout }, async () => {
   await using folder = createServerFolder("quickstart");
   writeFileSync(join(folder.path, "file"), "");
@@ -130,18 +151,26 @@ interface RunOptions {
   readonly cwd: string;
   readonly args?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** Called once, with what was printed first. */
+  readonly onStart?: (child: ChildProcess, stdout: string) => void;
 }
 
-function runExample(runtime: Runtime, file: string, { cwd, args = [], environment }: RunOptions): Promise<Finished> {
+function runExample(runtime: Runtime, file: string, { cwd, args = [], environment, onStart }: RunOptions): Promise<Finished> {
   const { program, args: before } = commandFor(runtime);
   const { STEM_URL: _, FORCE_COLOR: __, ...inherited } = process.env;
   const env = { ...inherited, TSX_TSCONFIG_PATH: join(root, "tsconfig.json"), NO_COLOR: "1", ...environment };
   return new Promise((resolve, reject) => {
-    execFile(program, [...before, join(root, "examples", file), ...args], { cwd, env, timeout: 60_000 }, (error, stdout, stderr) => {
-      if (error === null) resolve({ code: 0, stdout, stderr });
-      else if (typeof error.code === "number") resolve({ code: error.code, stdout, stderr });
-      else reject(new Error(`${file} did not end by itself\n${stdout}${stderr}`, { cause: error }));
-    });
+    const child = execFile(
+      program,
+      [...before, join(root, "examples", file), ...args],
+      { cwd, env, timeout: 60_000 },
+      (error, stdout, stderr) => {
+        if (error === null) resolve({ code: 0, stdout, stderr });
+        else if (typeof error.code === "number") resolve({ code: error.code, stdout, stderr });
+        else reject(new Error(`${file} did not end by itself\n${stdout}${stderr}`, { cause: error }));
+      },
+    );
+    if (onStart !== undefined) child.stdout?.once("data", (text: string) => onStart(child, text));
   });
 }
 
@@ -198,9 +227,13 @@ function assertReport(report: Report, sums: Readonly<Record<string, string>>): v
 
 /** The worker that the text names has ended. */
 function assertGone(text: string): void {
+  assert.throws(() => process.kill(workerIn(text), 0), { code: "ESRCH" });
+}
+
+function workerIn(text: string): number {
   const pid = Number(/^Worker {2}process (\d+) /m.exec(text)?.[1]);
   assert.ok(pid > 0, text);
-  assert.throws(() => process.kill(pid, 0), { code: "ESRCH" });
+  return pid;
 }
 
 function printedBy(path: string): string {

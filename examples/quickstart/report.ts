@@ -75,7 +75,7 @@ function deadLetterLines({ deadLetter }: Outcome): string[] {
 function nextSteps({ url, namespace }: Options): string[] {
   const isFile = /^(?:sqlite|file):/.test(url);
   return [
-    `Everything above was read from ${displayUrl(url)}, namespace ${namespace}.`,
+    `Everything above was read from ${displayUrl(url)}, namespace ${namespace}. It stays there until you delete it.`,
     isFile
       ? "The same on Postgres:   STEM_URL=postgres://user:password@localhost:5432/stem npm start"
       : "The same in a file:     npm start, without STEM_URL",

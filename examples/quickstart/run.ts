@@ -14,8 +14,6 @@ export interface RunOptions {
   readonly files: readonly FoundFile[];
   /** Called once for each file that is done. */
   readonly onFile: () => void;
-  /** Ends all waiting, with its reason. */
-  readonly signal: AbortSignal;
 }
 
 /** What came of it. */
@@ -39,22 +37,22 @@ export function connect(url: string, namespace: string): Promise<StemApp> {
 
 /** Enqueues one task for each file and the two that fail, and waits until all of them have ended. */
 export async function run(options: RunOptions): Promise<Outcome> {
-  const { app, signal } = options;
+  const { app } = options;
   // First in line, so that their pauses pass while the files are measured.
   const unlucky = await app.enqueue(flaky);
   const lost = await app.enqueue(hopeless);
   const [files, attempts, deadLetter] = await Promise.all([
     measureAll(options),
-    attemptsOf(unlucky.watch({ signal })),
-    lost.result({ signal }).then(() => undefined, async (error: unknown) => {
+    attemptsOf(unlucky.watch()),
+    lost.result().then(() => undefined, async (error: unknown) => {
       if (!(error instanceof TaskFailedError)) throw error;
       return await app.stack.broker.deadLetters.get(lost.id);
     }),
   ]);
-  return { ...files, attempts, answer: await unlucky.result({ signal }), deadLetter };
+  return { ...files, attempts, answer: await unlucky.result(), deadLetter };
 }
 
-async function measureAll({ app, files, onFile, signal }: RunOptions): Promise<Pick<Outcome, "measured" | "unreadable">> {
+async function measureAll({ app, files, onFile }: RunOptions): Promise<Pick<Outcome, "measured" | "unreadable">> {
   // One call for all of them: the store accepts all, or none.
   const handles = await app.stem.enqueueMany(files.map(({ path }) => ({ task: measureFile, args: { path } })));
   const measured: Outcome["measured"][number][] = [];
@@ -62,7 +60,7 @@ async function measureAll({ app, files, onFile, signal }: RunOptions): Promise<P
   await Promise.all(handles.map(async ({ id }, at) => {
     const name = files[at]?.name ?? id;
     try {
-      measured.push({ name, measurement: await app.stem.handle(id, measureFile).result({ signal }) });
+      measured.push({ name, measurement: await app.stem.handle(id, measureFile).result() });
     } catch (error) {
       if (!(error instanceof TaskFailedError)) throw error;
       unreadable.push({ name, reason: error.cause instanceof Error ? error.cause.message : error.message });
