@@ -15,6 +15,7 @@ import { registerCases } from "./conformance/register.ts";
 
 export type { CaseContext, ConformanceCase, LedgerKind } from "./conformance/case.ts";
 export type { ConformanceHarness, HarnessConnectOptions, RunInTransaction } from "./conformance/harness.ts";
+export type { ModelBasedOptions } from "./conformance/model-based.ts";
 export type { ConformanceOptions, RegisterTest } from "./conformance/register.ts";
 export type { RunCaseOptions } from "./conformance/run-case.ts";
 export { lawsOf } from "./conformance/case.ts";

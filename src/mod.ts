@@ -62,6 +62,19 @@ export type { ChordClaim, Group, GroupInput, GroupProgress, GroupReport, GroupRe
 export type { Heartbeat, StoredHeartbeat } from "./model/heartbeat.ts";
 export type { Page, PageRequest } from "./model/page.ts";
 
+// Schedules, revocations, workflow runs: what the contracts of the stores to come speak of
+export type {
+  MisfirePolicy,
+  ScheduleClaim,
+  ScheduleEntry,
+  ScheduleInput,
+  ScheduleOutcome,
+  ScheduleRun,
+  ScheduleSpec,
+} from "./model/schedule.ts";
+export type { Revocation, RevocationTarget, StoredRevocation } from "./model/revocation.ts";
+export type { Checkpoint, ExecutionClaim, Suspension, WorkflowEvent, WorkflowRun, WorkflowRunState } from "./model/workflow-run.ts";
+
 // Contracts
 export type { Adapter, AdapterSupport } from "./contracts/adapter.ts";
 export type {
@@ -74,7 +87,12 @@ export type {
   QueueCounts,
   ReplayOptions,
 } from "./contracts/broker.ts";
+export type { AcquireOptions, Lock, LockHandle, LockStore } from "./contracts/lock-store.ts";
+export type { RateDecision, RateLimit, RateLimiter } from "./contracts/rate-limiter.ts";
 export type { ResultBackend, StatusFields, StatusUpdate, WaitOptions } from "./contracts/result-backend.ts";
+export type { RevocableTask, RevocationChange, RevokeStore } from "./contracts/revoke-store.ts";
+export type { ClaimDueOptions, ScheduleStore } from "./contracts/schedule-store.ts";
+export type { WorkflowEnding, WorkflowRunInput, WorkflowStore } from "./contracts/workflow-store.ts";
 export type { Store, WriteOptions } from "./contracts/store.ts";
 export type { CancelOptions, CancelOutcome, Completion, CompletionOutcome, CompletionStatus, TaskLedger } from "./contracts/task-ledger.ts";
 export type { TaskSystem } from "./contracts/system.ts";
@@ -88,6 +106,7 @@ export type { ManualClockOptions } from "./time/manual-clock.ts";
 export type { Duration } from "./time/duration.ts";
 export type { Backoff, Jitter, RetryPolicy } from "./time/backoff.ts";
 export type { Random } from "./time/random.ts";
+export type { MaybePromise } from "./async/maybe-promise.ts";
 export type { ServiceState } from "./async/service.ts";
 
 // Errors

@@ -9,4 +9,7 @@ export type { PostgresAdapterOptions, PostgresBrokerOptions, PostgresResultBacke
 export type { PostgresOpenOptions, PostgresUse } from "./adapters/sql/postgres-driver.ts";
 export type { SqlBrokerOptions } from "./adapters/sql/broker.ts";
 export type { SqlResultBackendOptions } from "./adapters/sql/results.ts";
+export type { GroupCommitOptions } from "./adapters/call-group.ts";
+export type { Trip } from "./adapters/sql/database.ts";
+export type { SqlStoreOptions } from "./adapters/sql/sql-adapter.ts";
 export type { MigrateMode } from "./adapters/sql/migrate.ts";

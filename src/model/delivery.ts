@@ -61,22 +61,27 @@ export interface SettleRequest {
 }
 
 /** The reasons for which this library itself dead-letters a task. Handlers may give any other text. */
-export const DEAD_LETTER_REASONS = Object.freeze(
-  {
-    /** The last permitted attempt failed. */
-    exhausted: "retries-exhausted",
-    /** The handler or its policy refused a further attempt. */
-    rejected: "rejected",
-    /** Claimed more often than permitted without ever being settled. */
-    poison: "poison",
-    /** No handler of that name is registered where it was claimed. */
-    unregistered: "unregistered-task",
-    /** The arguments cannot be decoded or do not fit the task's schema. */
-    payload: "unreadable-payload",
-    /** The handler returned something that cannot be encoded or stored. */
-    result: "unencodable-result",
-  } as const,
-);
+export const DEAD_LETTER_REASONS: {
+  /** The last permitted attempt failed. */
+  readonly exhausted: "retries-exhausted";
+  /** The handler or its policy refused a further attempt. */
+  readonly rejected: "rejected";
+  /** Claimed more often than permitted without ever being settled. */
+  readonly poison: "poison";
+  /** No handler of that name is registered where it was claimed. */
+  readonly unregistered: "unregistered-task";
+  /** The arguments cannot be decoded or do not fit the task's schema. */
+  readonly payload: "unreadable-payload";
+  /** The handler returned something that cannot be encoded or stored. */
+  readonly result: "unencodable-result";
+} = Object.freeze({
+  exhausted: "retries-exhausted",
+  rejected: "rejected",
+  poison: "poison",
+  unregistered: "unregistered-task",
+  payload: "unreadable-payload",
+  result: "unencodable-result",
+});
 
 /** A task that was given up on, kept for inspection and replay. */
 export interface DeadLetter {
