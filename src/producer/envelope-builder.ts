@@ -1,14 +1,15 @@
-import { ConfigError } from "../errors.ts";
+import type { MaybePromise } from "../async/maybe-promise.ts";
 import { assertJson } from "../encoding/json.ts";
-import type { EncoderRegistry } from "../encoding/registry.ts";
+import type { EncodedPayload, EncoderRegistry } from "../encoding/registry.ts";
+import { ConfigError } from "../errors.ts";
 import type { Envelope } from "../model/envelope.ts";
-import { ARGS_ENCODER_META, envelope } from "../model/envelope.ts";
+import { ARGS_ENCODER_META, DEFAULT_PRIORITY, DEFAULT_QUEUE, validateEnvelope } from "../model/envelope.ts";
 import { show } from "../model/id.ts";
 import { validateInput } from "../tasks/input.ts";
 import type { TaskRegistry } from "../tasks/registry.ts";
 import type { AnyTask } from "../tasks/task.ts";
-import type { LinkedCall, TaskCall } from "../tasks/task-call.ts";
-import { defined, envelopeSettings, instantOf } from "../tasks/task-options.ts";
+import type { LinkedCall, NamedCall, TaskCall } from "../tasks/task-call.ts";
+import { envelopeSettings, instantOf } from "../tasks/task-options.ts";
 import type { Clock } from "../time/clock.ts";
 import { durationMs } from "../time/duration.ts";
 import { uuidV7 } from "../time/id.ts";
@@ -37,40 +38,67 @@ export interface EnvelopeSources {
 }
 
 /**
- * Makes an envelope of a call: checks and encodes the arguments, applies the task's defaults, then the call's own options.
+ * Makes an envelope of a call: checks and encodes the arguments, applies the task's defaults, then the call's own options. There is a promise
+ * only where something has to be waited for: an encoder, a schema, linked tasks.
  *
  * @throws {ConfigError} for an option, {@link PayloadError} for arguments that cannot be used; nothing was written then.
  */
-export async function buildEnvelope(sources: EnvelopeSources, call: LinkedCall, lineage?: Lineage): Promise<Envelope> {
-  const { clock, registry } = sources;
+export function buildEnvelope(sources: EnvelopeSources, call: NamedCall, lineage?: Lineage): MaybePromise<Envelope> {
+  const { clock, encoders, registry } = sources;
   const task = typeof call.task === "string" ? registry.find(call.task) : call.task;
   const name = typeof call.task === "string" ? call.task : call.task.name;
   const id = call.id ?? uuidV7(clock);
   const now = clock.now();
-  const encoded = await encodeArgs(sources, task, call.args);
-  const settings = envelopeSettings(task ?? {}, call, now);
   if (call.meta !== undefined) assertJson(call.meta, "meta");
-  const headers = { ...lineage?.headers, ...call.headers };
-  const descent: Lineage = { parentId: id, rootId: lineage?.rootId ?? id, headers: traceHeaders(headers) };
-  return envelope(
-    defined({
-      ...settings,
-      ...timing(call),
-      id,
-      name,
-      queue: settings.queue ?? sources.route(name),
-      args: encoded.value,
-      headers,
-      meta: { ...call.meta, [ARGS_ENCODER_META]: encoded.encoderId },
-      enqueuedAt: now,
-      groupId: call.groupId,
-      parentId: lineage?.parentId,
-      rootId: lineage?.rootId,
-      onSuccess: await buildLinks(sources, call.links?.onSuccess, descent),
-      onFailure: await buildLinks(sources, call.links?.onFailure, descent),
-    }),
-    { clock },
-  );
+  const settings = envelopeSettings(task ?? {}, call, now);
+  const draft: Mutable<Envelope> = {
+    ...settings,
+    id,
+    name,
+    queue: settings.queue ?? sources.route(name) ?? DEFAULT_QUEUE,
+    headers: { ...lineage?.headers, ...call.headers },
+    meta: {},
+    priority: settings.priority ?? DEFAULT_PRIORITY,
+    attempt: 1,
+    maxRetries: settings.maxRetries ?? 0,
+    enqueuedAt: now,
+  };
+  setTiming(draft, call);
+  if (call.groupId !== undefined) draft.groupId = call.groupId;
+  if (lineage !== undefined) {
+    draft.parentId = lineage.parentId;
+    draft.rootId = lineage.rootId;
+  }
+  const finish = (encoded: EncodedPayload): Envelope => {
+    draft.meta = { ...call.meta, [ARGS_ENCODER_META]: encoded.encoderId };
+    if (encoded.value !== undefined) draft.args = encoded.value;
+    return validateEnvelope(draft);
+  };
+  if (task?.input === undefined && call.links === undefined) {
+    const encoded = encoders.encodeArgs(call.args, task?.metadata);
+    return encoded instanceof Promise ? encoded.then(finish) : finish(encoded);
+  }
+  return finishLater({ sources, call, task, draft, finish });
+}
+
+interface Unfinished {
+  readonly sources: EnvelopeSources;
+  readonly call: NamedCall;
+  readonly task: AnyTask | undefined;
+  readonly draft: Mutable<Envelope>;
+  readonly finish: (encoded: EncodedPayload) => Envelope;
+}
+
+async function finishLater({ sources, call, task, draft, finish }: Unfinished): Promise<Envelope> {
+  // Checked here so that the mistake shows where it was made. The worker parses the same input again and gets the schema's output.
+  if (task?.input !== undefined) await validateInput(task, call.args);
+  const encoded = await sources.encoders.encodeArgs(call.args, task?.metadata);
+  const descent: Lineage = { parentId: draft.id, rootId: draft.rootId ?? draft.id, headers: traceHeaders(draft.headers) };
+  const build = (calls: readonly LinkedCall[]) => Promise.all(calls.map(async (linked) => await buildEnvelope(sources, linked, descent)));
+  const { onSuccess = [], onFailure = [] } = call.links ?? {};
+  if (onSuccess.length > 0) draft.onSuccess = await build(onSuccess);
+  if (onFailure.length > 0) draft.onFailure = await build(onFailure);
+  return finish(encoded);
 }
 
 // W3C Trace Context and Baggage: the headers that children take over.
@@ -81,22 +109,12 @@ export function traceHeaders(headers: Readonly<Record<string, string>>): Readonl
   return Object.fromEntries(Object.entries(headers).filter(([name]) => TRACE_HEADERS.includes(name.toLowerCase())));
 }
 
-async function encodeArgs(sources: EnvelopeSources, task: AnyTask | undefined, args: unknown) {
-  // Checked here so that the mistake shows where it was made. The worker parses the same input again and gets the schema's output.
-  if (task?.input !== undefined) await validateInput(task, args);
-  return await sources.encoders.encodeArgs(args, task?.metadata);
-}
-
-function timing(call: TaskCall): Pick<Envelope, "delayMs" | "notBefore"> {
-  if (call.delay !== undefined && call.eta !== undefined) {
-    throw new ConfigError(`Cannot enqueue with both delay ${show(call.delay)} and eta ${show(String(call.eta))}: expected one of them`);
+function setTiming(draft: Mutable<Envelope>, { delay, eta }: TaskCall): void {
+  if (delay !== undefined && eta !== undefined) {
+    throw new ConfigError(`Cannot enqueue with both delay ${show(delay)} and eta ${show(String(eta))}: expected one of them`);
   }
-  if (call.delay !== undefined) return { delayMs: durationMs(call.delay, "delay") };
-  if (call.eta === undefined) return {};
-  return { notBefore: instantOf(new Date(call.eta), 0, "eta") };
+  if (delay !== undefined) draft.delayMs = durationMs(delay, "delay");
+  if (eta !== undefined) draft.notBefore = instantOf(new Date(eta), 0, "eta");
 }
 
-async function buildLinks(sources: EnvelopeSources, calls: readonly LinkedCall[] | undefined, lineage: Lineage) {
-  if (calls === undefined || calls.length === 0) return undefined;
-  return await Promise.all(calls.map((call) => buildEnvelope(sources, call, lineage)));
-}
+type Mutable<Fields> = { -readonly [Key in keyof Fields]: Fields[Key] };

@@ -1,9 +1,10 @@
+import type { MaybePromise } from "../async/maybe-promise.ts";
 import type { Broker } from "../contracts/broker.ts";
 import type { ResultBackend } from "../contracts/result-backend.ts";
 import type { WriteOptions } from "../contracts/store.ts";
 import type { TaskSystem } from "../contracts/system.ts";
 import type { TaskLedger } from "../contracts/task-ledger.ts";
-import type { EncoderRegistry, EncoderRegistryOptions } from "../encoding/registry.ts";
+import type { EncoderRegistryOptions } from "../encoding/registry.ts";
 import { ConfigError } from "../errors.ts";
 import { ledgerFor } from "../ledger/ledger-for.ts";
 import type { Envelope } from "../model/envelope.ts";
@@ -20,6 +21,7 @@ import type { EnvelopeSources, Lineage } from "./envelope-builder.ts";
 import { buildEnvelope } from "./envelope-builder.ts";
 import type { Routes } from "./routing.ts";
 import { router } from "./routing.ts";
+import type { HandleSources } from "./task-handle.ts";
 import { TaskHandle } from "./task-handle.ts";
 
 /** What a producer is made of. */
@@ -63,7 +65,7 @@ export class Stem {
   readonly backend: ResultBackend;
   /** The tasks known here. */
   readonly registry: TaskRegistry;
-  readonly #encoders: EncoderRegistry;
+  readonly #handleSources: HandleSources;
   readonly #ledger: TaskLedger;
   readonly #middleware: readonly Middleware[];
   readonly #sources: EnvelopeSources;
@@ -77,12 +79,13 @@ export class Stem {
     this.broker = options.broker;
     this.backend = options.backend;
     this.registry = options.registry instanceof TaskRegistry ? options.registry : new TaskRegistry(options.registry);
-    this.#encoders = encodersFor(this.registry, options);
+    const encoders = encodersFor(this.registry, options);
+    this.#handleSources = { backend: options.backend, encoders };
     this.#ledger = ledgerFor(options.broker, options.backend);
     this.#middleware = options.middleware ?? [];
     this.#sources = {
       registry: this.registry,
-      encoders: this.#encoders,
+      encoders,
       route: router(options.routes),
       clock: options.clock ?? systemClock,
     };
@@ -98,14 +101,15 @@ export class Stem {
     task: Task<Input, Result> | string,
     ...[options]: EnqueueParameters<NoInfer<Input>>
   ): Promise<TaskHandle<Result>> {
-    const envelope = await this.prepare({ ...options, task });
+    const prepared = this.#prepare({ ...options, task });
+    const envelope = prepared instanceof Promise ? await prepared : prepared;
     const [accepted = false] = await this.#ledger.enqueue([envelope], writeOptions(options));
     return new TaskHandle(envelope.id, accepted, this.#handleSources);
   }
 
   /** Enqueues many tasks at once: all are accepted, or none. Answers one handle each, in order. */
   async enqueueMany(calls: readonly NamedCall[], options: WriteOptions = {}): Promise<readonly TaskHandle[]> {
-    const envelopes = await Promise.all(calls.map((call) => this.prepare(call)));
+    const envelopes = await Promise.all(calls.map(async (call) => await this.#prepare(call)));
     const accepted = await this.#ledger.enqueue(envelopes, writeOptions(options));
     return envelopes.map(({ id }, at) => new TaskHandle(id, accepted[at] ?? false, this.#handleSources));
   }
@@ -115,8 +119,7 @@ export class Stem {
    * With a lineage the task counts as a child of another one.
    */
   async prepare(call: NamedCall, lineage?: Lineage): Promise<Envelope> {
-    const envelope = await buildEnvelope(this.#sources, call, lineage);
-    return this.#middleware.length === 0 ? envelope : await this.#intercept(envelope);
+    return await this.#prepare(call, lineage);
   }
 
   /** Publishes prepared envelopes. Answers one boolean each, in order: false when the id was known already. */
@@ -131,6 +134,12 @@ export class Stem {
    */
   handle<Result = unknown>(taskId: string, _task?: Task<unknown, Result>): TaskHandle<Result> {
     return new TaskHandle(validateId(taskId, "a task's id"), false, this.#handleSources);
+  }
+
+  #prepare(call: NamedCall, lineage?: Lineage): MaybePromise<Envelope> {
+    const envelope = buildEnvelope(this.#sources, call, lineage);
+    if (this.#middleware.length === 0) return envelope;
+    return envelope instanceof Promise ? envelope.then((built) => this.#intercept(built)) : this.#intercept(envelope);
   }
 
   /** The tasks linked to this one are published without another word from here, so they pass now. */
@@ -151,10 +160,6 @@ export class Stem {
 
   #interceptAll(envelopes: readonly Envelope[]): Promise<readonly Envelope[]> {
     return Promise.all(envelopes.map((envelope) => this.#intercept(envelope)));
-  }
-
-  get #handleSources(): { readonly backend: ResultBackend; readonly encoders: EncoderRegistry } {
-    return { backend: this.backend, encoders: this.#encoders };
   }
 }
 

@@ -55,21 +55,33 @@ export type EnvelopeSettings = Partial<
  * @throws {ConfigError} that names the option, its value and what was expected.
  */
 export function envelopeSettings(defaults: TaskDefaults, call: TaskDefaults, now: number): EnvelopeSettings {
+  // Assigned one by one: fields that stay undefined must be absent, and objects made of entries are slow for everyone who reads them.
+  const settings: Mutable<EnvelopeSettings> = {};
+  const queue = call.queue ?? defaults.queue;
+  if (queue !== undefined) settings.queue = queue;
+  const priority = call.priority ?? defaults.priority;
+  if (priority !== undefined) settings.priority = priority;
   const retry = pick(call.retry, defaults.retry);
-  const maxRetries = call.maxRetries ?? call.retry?.maxRetries ?? defaults.maxRetries ?? (retry && normalizeRetryPolicy(retry).maxRetries);
+  const maxRetries = call.maxRetries ?? call.retry?.maxRetries ?? defaults.maxRetries;
+  if (maxRetries !== undefined) settings.maxRetries = maxRetries;
+  if (retry !== undefined) {
+    const normal = normalizeRetryPolicy(retry);
+    settings.maxRetries ??= normal.maxRetries;
+    settings.retryPolicy = retry;
+  }
   const expires = pick(call.expires, defaults.expires);
-  return defined({
-    queue: call.queue ?? defaults.queue,
-    priority: call.priority ?? defaults.priority,
-    maxRetries: maxRetries ?? undefined,
-    retryPolicy: retry ? checkedPolicy(retry) : undefined,
-    expiresAt: expires === undefined ? undefined : instantOf(expires, now, "expires"),
-    softTimeLimitMs: limitMs(pick(call.softTimeLimit, defaults.softTimeLimit), "softTimeLimit"),
-    timeLimitMs: limitMs(pick(call.timeLimit, defaults.timeLimit), "timeLimit"),
-    visibilityTimeoutMs: limitMs(pick(call.visibilityTimeout, defaults.visibilityTimeout), "visibilityTimeout"),
-    resultTtlMs: limitMs(pick(call.resultTtl, defaults.resultTtl), "resultTtl"),
-    ignoreResult: call.ignoreResult ?? defaults.ignoreResult,
-  });
+  if (expires !== undefined) settings.expiresAt = instantOf(expires, now, "expires");
+  const softTimeLimit = pick(call.softTimeLimit, defaults.softTimeLimit);
+  if (softTimeLimit !== undefined) settings.softTimeLimitMs = durationMs(softTimeLimit, "softTimeLimit", { min: 1 });
+  const timeLimit = pick(call.timeLimit, defaults.timeLimit);
+  if (timeLimit !== undefined) settings.timeLimitMs = durationMs(timeLimit, "timeLimit", { min: 1 });
+  const visibilityTimeout = pick(call.visibilityTimeout, defaults.visibilityTimeout);
+  if (visibilityTimeout !== undefined) settings.visibilityTimeoutMs = durationMs(visibilityTimeout, "visibilityTimeout", { min: 1 });
+  const resultTtl = pick(call.resultTtl, defaults.resultTtl);
+  if (resultTtl !== undefined) settings.resultTtlMs = durationMs(resultTtl, "resultTtl", { min: 1 });
+  const ignoreResult = call.ignoreResult ?? defaults.ignoreResult;
+  if (ignoreResult !== undefined) settings.ignoreResult = ignoreResult;
+  return settings;
 }
 
 /**
@@ -98,22 +110,8 @@ export function instantOf(value: Duration | Date, now: number, what: string): nu
   return at;
 }
 
-/** Drops the fields that are `undefined`, so that they do not hide defaults when objects are merged. */
-export function defined<Fields extends object>(fields: Fields): { [Key in keyof Fields]: Exclude<Fields[Key], undefined> } {
-  const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
-  // Object.fromEntries knows nothing of the keys that it got.
-  return Object.fromEntries(entries) as { [Key in keyof Fields]: Exclude<Fields[Key], undefined> };
-}
+type Mutable<Fields> = { -readonly [Key in keyof Fields]: Fields[Key] };
 
 function pick<Value>(call: Value | null | undefined, defaults: Value | null | undefined): Value | undefined {
   return (call === undefined ? defaults : call) ?? undefined;
-}
-
-function limitMs(value: Duration | undefined, what: string): number | undefined {
-  return value === undefined ? undefined : durationMs(value, what, { min: 1 });
-}
-
-function checkedPolicy(policy: RetryPolicy): RetryPolicy {
-  normalizeRetryPolicy(policy);
-  return policy;
 }
