@@ -2,7 +2,7 @@ import { and, eq, sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
 import type { RowValues } from "./arguments.ts";
 import type { SqlDatabase } from "./database.ts";
-import { hasEnded } from "./order-of-truth.ts";
+import { hasEnded, isKnown } from "./order-of-truth.ts";
 import { held } from "./settle-statements.ts";
 import type { Statement, StatementParts } from "./statement.ts";
 import type { StatusRow } from "./status-row.ts";
@@ -82,7 +82,10 @@ export function finishStatements(database: SqlDatabase): FinishStatements {
     }),
     decided: database.statement("finish.decided", WRITE, (parts) => {
       const { tables: { tasks }, args } = parts;
-      return write(parts, sql`${tasks.ns} = ${args.ns} and ${tasks.id} = ${args.items.column.id}`);
+      const known = isKnown(tasks, parts.dialect.now);
+      return write(parts, sql`${tasks.ns} = ${args.ns} and ${tasks.id} = ${args.items.column.id}`, {
+        createdAt: sql`case when ${known} then ${tasks.createdAt} else ${parts.dialect.now} end`,
+      });
     }),
     lock: database.statement("finish.lock", LOCK, ({ db, tables: { tasks }, args, dialect }) =>
       // An update that changes nothing is the one lock that both dialects know.
@@ -100,7 +103,7 @@ export function finishStatements(database: SqlDatabase): FinishStatements {
   };
 }
 
-function write({ db, tables: { tasks }, args, dialect }: StatementParts<typeof WRITE>, where: SQL) {
+function write({ db, tables: { tasks }, args, dialect }: StatementParts<typeof WRITE>, where: SQL, more: { readonly createdAt?: SQL } = {}) {
   const { from, column } = args.items;
   const { now } = dialect;
   const action = (kind: keyof typeof DELIVERY_ACTION): SQL => sql`${column.action} = ${sql.raw(String(DELIVERY_ACTION[kind]))}`;
@@ -108,6 +111,7 @@ function write({ db, tables: { tasks }, args, dialect }: StatementParts<typeof W
   const kept = (value: SQL, stored: unknown): SQL => sql`coalesce(${value}, ${stored})`;
   const keptInAttempt = (value: SQL, stored: unknown): SQL => sql`coalesce(${value}, case when ${sameAttempt} then ${stored} end)`;
   return db.update(tasks).set({
+    ...more,
     state: column.state,
     attempt: column.attempt,
     payload: keptInAttempt(column.payload, tasks.payload),

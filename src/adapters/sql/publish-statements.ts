@@ -119,8 +119,8 @@ function queuedStatus(tasks: Tables["tasks"], known: SQL): Record<string, SQL> {
     payload: cleared(tasks.payload),
     error: cleared(tasks.error),
     progress: cleared(tasks.progress),
-    worker: cleared(tasks.worker),
-    startedAt: cleared(tasks.startedAt),
+    worker: sql`case when ${known} then ${tasks.worker} end`,
+    startedAt: sql`case when ${known} then ${tasks.startedAt} end`,
     finishedAt: cleared(tasks.finishedAt),
     expiresAt: cleared(tasks.expiresAt),
   };
