@@ -84,23 +84,23 @@ export type BroadcastListener = (text: string, sentAt: number) => void;
 /** Everything of one namespace. */
 export class MemorySpace {
   /** What waits or is held, by id. */
-  readonly envelopes = new Map<string, StoredEnvelope>();
+  readonly envelopes: Map<string, StoredEnvelope> = new Map();
   /** The queues that hold something, by name. */
-  readonly queues = new Map<string, MemoryQueue>();
+  readonly queues: Map<string, MemoryQueue> = new Map();
   /** What was given up on, by id. */
-  readonly deadLetters = new ExpiringMap<StoredDeadLetter>();
+  readonly deadLetters: ExpiringMap<StoredDeadLetter> = new ExpiringMap();
   /** What became of tasks, by id. */
-  readonly statuses = new ExpiringMap<StoredStatus>();
+  readonly statuses: ExpiringMap<StoredStatus> = new ExpiringMap();
   /** Groups, by id. */
-  readonly groups = new ExpiringMap<StoredGroup>();
+  readonly groups: ExpiringMap<StoredGroup> = new ExpiringMap();
   /** Workers, by id. */
-  readonly heartbeats = new ExpiringMap<StoredBeat>();
+  readonly heartbeats: ExpiringMap<StoredBeat> = new ExpiringMap();
   /** Who listens, by channel. */
-  readonly channels = new Map<string, Set<BroadcastListener>>();
+  readonly channels: Map<string, Set<BroadcastListener>> = new Map();
   /** Wakes those who wait for work, by queue. */
-  readonly queueWakes = new KeyedWake<string>();
+  readonly queueWakes: KeyedWake<string> = new KeyedWake();
   /** Wakes those who follow a task, by its id. */
-  readonly statusWakes = new KeyedWake<string>();
+  readonly statusWakes: KeyedWake<string> = new KeyedWake();
   #last = 0;
 
   /** Gives a number that is higher than every one before: places, tokens and positions, which thus never repeat. */

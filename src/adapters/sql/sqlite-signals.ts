@@ -48,7 +48,7 @@ export class FileWatch {
       return;
     }
     if (this.#ticker !== undefined) return;
-    const ticker = new Ticker({
+    const ticker: Ticker = new Ticker({
       name: "the watch on a SQLite file",
       intervalMs: this.#everyMs,
       firstDelayMs: this.#everyMs,
