@@ -41,8 +41,10 @@ export function randomCases(options: Omit<ModelBasedOptions, "connectReference">
  * @example
  * ```ts no-run
  * import { test } from "node:test";
+ * import type { Adapter } from "@stem/stem";
  * import { registerConformance } from "@stem/stem/conformance";
- * import { connectMine } from "./my-adapter.ts";
+ *
+ * declare function connectMine(options: { readonly namespace: string }): Promise<Adapter>;
  *
  * registerConformance({ name: "mine", connect: (options) => connectMine(options), cleanup: async () => {} }, { test });
  * ```
