@@ -45,6 +45,7 @@ export class Wake {
   /** Wakes everybody who waits, and everybody who holds a ticket taken before now. */
   notify(): void {
     this.#notified += 1;
+    if (this.#waiters.size === 0) return;
     const waiters = [...this.#waiters];
     this.#waiters.clear();
     for (const wakeUp of waiters) wakeUp();

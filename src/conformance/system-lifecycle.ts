@@ -79,7 +79,9 @@ export const systemLifecycleCases: readonly ConformanceCase[] = Object.freeze([
     for (let seed = 1; seed <= 15; seed++) {
       const made = rig.worker({ registry: [work] });
       const settled = await rig.context.within(Promise.allSettled(shuffledCalls(made.worker, seed)));
-      const failures = settled.flatMap((each): unknown[] => each.status === "rejected" && !(each.reason instanceof ClosedError) ? [each.reason] : []);
+      const failures = settled.flatMap((each): unknown[] =>
+        each.status === "rejected" && !(each.reason instanceof ClosedError) ? [each.reason] : []
+      );
       equal(failures, [], `what calls of round ${seed} threw, besides ClosedError`);
       await rig.context.within(made.worker.shutdown());
       equal(made.worker.state, "stopped", `the state after round ${seed}`);

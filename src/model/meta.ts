@@ -20,7 +20,12 @@ export function validateMeta(meta: Readonly<Record<string, unknown>>, what: stri
 // JSON text shows both as escapes; an escaped backslash before the u is ordinary text.
 const UNSEARCHABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/;
 
+// eslint-disable-next-line no-control-regex
+const SUSPECT = /[\u0000\ud800-\udfff]/;
+
 function holdsUnsearchableText(value: unknown): boolean {
   if (value === null || typeof value === "number" || typeof value === "boolean" || value === undefined) return false;
+  // Text without a NUL or any surrogate needs no second look; nearly all of it is so.
+  if (typeof value === "string" && !SUSPECT.test(value)) return false;
   return UNSEARCHABLE.test(JSON.stringify(value) ?? "");
 }

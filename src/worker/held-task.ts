@@ -18,7 +18,7 @@ export class HeldTask {
   #abort: AbortController | undefined;
   #lost: AbortController | undefined;
   #soft: AbortController | undefined;
-  #timers: (() => void)[] = [];
+  #timers: (() => void)[] | undefined;
   #running = false;
   #ended = false;
   #begunMs = 0;
@@ -78,10 +78,8 @@ export class HeldTask {
     const { softTimeLimitMs, timeLimitMs } = this.delivery.envelope;
     this.#running = true;
     this.#begunMs = this.#clock.monotonic();
-    if (softTimeLimitMs !== undefined) this.#timers.push(this.#clock.timer(softTimeLimitMs, () => this.#passSoftLimit(softTimeLimitMs)));
-    if (timeLimitMs !== undefined) {
-      this.#timers.push(this.#clock.timer(timeLimitMs, () => this.abort(this.#limitError("time limit", timeLimitMs))));
-    }
+    if (softTimeLimitMs !== undefined) this.#after(softTimeLimitMs, () => this.#passSoftLimit(softTimeLimitMs));
+    if (timeLimitMs !== undefined) this.#after(timeLimitMs, () => this.abort(this.#limitError("time limit", timeLimitMs)));
   }
 
   /** Tells the handler to stop, once, for the first reason that comes; after the grace time nobody waits for it any longer. */
@@ -89,7 +87,7 @@ export class HeldTask {
     if (this.#abortReason !== undefined || this.#ended) return;
     this.#abortReason = reason;
     // Before the signal: a handler that ends at once then finds the timer to stop.
-    if (this.#running) this.#timers.push(this.#clock.timer(this.#graceMs, () => this.abandon()));
+    if (this.#running) this.#after(this.#graceMs, () => this.abandon());
     this.#abort?.abort(reason);
   }
 
@@ -118,9 +116,14 @@ export class HeldTask {
     if (this.#ended) return;
     this.#ended = true;
     if (this.#running) this.#durationMs = this.#clock.monotonic() - this.#begunMs;
-    for (const cancel of this.#timers) cancel();
-    this.#timers = [];
+    for (const cancel of this.#timers ?? []) cancel();
+    this.#timers = undefined;
     this.#onAbandoned = undefined;
+  }
+
+  #after(ms: number, callback: () => void): void {
+    this.#timers ??= [];
+    this.#timers.push(this.#clock.timer(ms, callback));
   }
 
   #passSoftLimit(limitMs: number): void {
