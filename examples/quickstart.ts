@@ -27,7 +27,7 @@ try {
   else process.exitCode = await main(options);
 } catch (error) {
   console.error(explain(error));
-  process.exitCode = error instanceof UsageError ? 2 : error instanceof Interrupted ? 130 : 1;
+  process.exitCode = exitCode(error);
 }
 
 async function main(options: Options): Promise<number> {
@@ -53,6 +53,12 @@ async function main(options: Options): Promise<number> {
     await worker.stop();
     await app.close();
   }
+}
+
+function exitCode(error: unknown): number {
+  if (error instanceof Interrupted) return 130;
+  const isRefused = StemError.is(error) && (error.code === "CONFIG" || error.code === "UNSUPPORTED");
+  return isRefused || error instanceof UsageError ? 2 : 1;
 }
 
 /** Errors of the library say what failed and why. Whatever else arrives here is a mistake in this example, and is shown in full. */

@@ -122,7 +122,14 @@ test("the quickstart refuses what it cannot use, in words", { timeout }, async (
   const unknown = await runExample("node", "quickstart.ts", { cwd: folder.path, environment: { STEM_URL: "tape:reel" } });
   assert.match(unknown.stderr, /scheme "tape"/);
   assert.doesNotMatch(unknown.stderr, /^\s+at /m);
-  assert.equal(unknown.code, 1);
+  assert.equal(unknown.code, 2);
+  const unreachable = await runExample("node", "quickstart.ts", {
+    cwd: folder.path,
+    environment: { STEM_URL: "postgres://me:secret@127.0.0.1:1/stem" },
+  });
+  assert.match(unreachable.stderr, /^Cannot connect to postgres:\/\/me@127\.0\.0\.1:1\/stem: .*ECONNREFUSED/m);
+  assert.doesNotMatch(unreachable.stderr, /secret|^\s+at /m);
+  assert.equal(unreachable.code, 1);
   const help = await runExample("node", "quickstart.ts", { cwd: folder.path, args: ["--help"] });
   assert.match(help.stdout, /Exit codes/);
   assert.equal(help.code, 0);
