@@ -7,7 +7,7 @@ import type { Logger } from "../contracts/logger.ts";
 import { consoleLogger } from "../contracts/logger.ts";
 import type { TaskLedger } from "../contracts/task-ledger.ts";
 import { encodersFor } from "../tasks/encoders.ts";
-import { ClosedError } from "../errors.ts";
+import { ClosedError, StemError } from "../errors.ts";
 import { ledgerFor } from "../ledger/ledger-for.ts";
 import { Stem } from "../producer/stem.ts";
 import { TaskRegistry } from "../tasks/registry.ts";
@@ -104,7 +104,7 @@ export class Worker {
       leases: this.#leases,
       clock: this.#clock,
       run: (held, onEnded) => this.#run(held, onEnded),
-      onError: (operation, error) => this.#report(operation, error),
+      onError: (operation, error) => this.#onConsumerError(operation, error),
     });
     this.#heartbeat = new Ticker({
       name: "heartbeat",
@@ -254,6 +254,13 @@ export class Worker {
 
   #closing(): ClosedError {
     return new ClosedError(`Cannot go on with tasks in worker "${this.id}": it is shutting down`);
+  }
+
+  #onConsumerError(operation: string, error: unknown): void {
+    this.#report(operation, error);
+    // A store that was closed under the worker does not come back: without an end the worker would ask for ever.
+    if (!StemError.is(error) || error.code !== "CLOSED") return;
+    this.shutdown({ mode: "hard" }).catch((failure: unknown) => this.#report("shut down", failure));
   }
 
   #report(operation: string, error: unknown): void {
