@@ -122,16 +122,17 @@ function inQueue({ tables: { tasks }, args }: Pick<ClaimParts, "tables" | "args"
 
 /** Records that a task runs: keeps what a later status says, and clears what an earlier attempt left. */
 function runningStatus(tasks: Tables["tasks"], { now }: Dialect, consumer: SQL): Record<string, SQL> {
-  // The order of truth for `running` at the delivery's attempt, spelled out because it is asked for every column of every claim. A claim
-  // may also step down from `retrying`, where a retry was written before its settlement: the token that it gives permits that.
-  const taken = sql`(${tasks.state} is null or ${tasks.expiresAt} <= ${now} or (${tasks.attempt} <= ${tasks.deliveryAttempt}
-    and (${tasks.state} in ('queued', 'running', 'retrying') or (${tasks.state} = 'failed' and ${tasks.attempt} < ${tasks.deliveryAttempt}))))`;
+  // The order of truth for `running` at the delivery's attempt, spelled out because it is asked for every column of every claim.
+  const taken = sql`(${tasks.state} is null or ${tasks.expiresAt} <= ${now}
+    or (${tasks.attempt} = ${tasks.deliveryAttempt} and ${tasks.state} in ('queued', 'running'))
+    or (${tasks.attempt} < ${tasks.deliveryAttempt} and ${tasks.state} in ('queued', 'running', 'retrying', 'failed')))`;
   const sameAttempt = sql`(${tasks.state} is not null and ${tasks.attempt} = ${tasks.deliveryAttempt})`;
   const whenTaken = (value: SQL, otherwise: unknown): SQL => sql`case when ${taken} then ${value} else ${otherwise} end`;
   const unlessEarlier = (column: unknown): SQL => sql`case when ${sameAttempt} or not ${taken} then ${column} end`;
   return {
     state: whenTaken(sql`'running'`, tasks.state),
     attempt: whenTaken(sql`${tasks.deliveryAttempt}`, tasks.attempt),
+    createdAt: sql`case when ${tasks.state} is null or ${tasks.expiresAt} <= ${now} then ${now} else ${tasks.createdAt} end`,
     worker: whenTaken(consumer, tasks.worker),
     startedAt: whenTaken(now, tasks.startedAt),
     updatedAt: whenTaken(now, tasks.updatedAt),

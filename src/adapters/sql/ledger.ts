@@ -1,4 +1,5 @@
 import type { CancelOutcome, CompletionOutcome } from "../../contracts/task-ledger.ts";
+import { isTaskState, isTerminal } from "../../model/task-state.ts";
 import type { TaskFailure } from "../../model/task-failure.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { ClaimRequest, ReplayRequest } from "../broker-requests.ts";
@@ -70,7 +71,7 @@ export class SqlLedger extends LedgerSurface {
     if (rows.length === 0) return [];
     const { namespace: ns, results } = this.#options;
     this.#announcements.announce(rows.map(({ id }) => taskTopic(ns, id)));
-    const ended = rows.filter(({ state }) => state !== "running").map(({ id }) => id);
+    const ended = rows.filter(({ state }) => isTaskState(state) && isTerminal(state)).map(({ id }) => id);
     const statuses = ended.length === 0 ? [] : await results.read(ended);
     const onRecord = new Map(statuses.flatMap((status) => status === undefined ? [] : [[status.id, status] as const]));
     return rows.map((row) => {

@@ -50,18 +50,16 @@ export function statusColumns(tasks: Tables["tasks"]) {
   };
 }
 
-/** Values for an update that takes the status out of a row and leaves its delivery. The queue stays: it belongs to both. */
+/** Values for an update that takes the status out of a row and leaves its delivery. Name, queue and group stay: they belong to both. */
 export const CLEARED_STATUS = Object.freeze(
   {
-    name: sql`null`,
-    state: sql`null`,
+      state: sql`null`,
     payload: sql`null`,
     error: sql`null`,
     meta: sql`null`,
     progress: sql`null`,
     worker: sql`null`,
-    groupId: sql`null`,
-    startedAt: sql`null`,
+      startedAt: sql`null`,
     finishedAt: sql`null`,
     expiresAt: sql`null`,
   } satisfies Partial<Record<keyof StatusRow, SQL>>,
