@@ -3,6 +3,7 @@ import { sql } from "drizzle-orm";
 import type { ArgumentsOf } from "./arguments.ts";
 import type { SqlDatabase } from "./database.ts";
 import type { Dialect } from "./dialect.ts";
+import { isKnown } from "./order-of-truth.ts";
 import { seqAmong } from "./seq-among.ts";
 import type { Statement, StatementParts } from "./statement.ts";
 import type { Tables } from "./tables.ts";
@@ -123,16 +124,18 @@ function inQueue({ tables: { tasks }, args }: Pick<ClaimParts, "tables" | "args"
 /** Records that a task runs: keeps what a later status says, and clears what an earlier attempt left. */
 function runningStatus(tasks: Tables["tasks"], { now }: Dialect, consumer: SQL): Record<string, SQL> {
   // The order of truth for `running` at the delivery's attempt, spelled out because it is asked for every column of every claim.
-  const taken = sql`(${tasks.state} is null or ${tasks.expiresAt} <= ${now}
+  const known = isKnown(tasks, now);
+  const taken = sql`(not ${known}
     or (${tasks.attempt} = ${tasks.deliveryAttempt} and ${tasks.state} in ('queued', 'running'))
     or (${tasks.attempt} < ${tasks.deliveryAttempt} and ${tasks.state} in ('queued', 'running', 'retrying', 'failed')))`;
-  const sameAttempt = sql`(${tasks.state} is not null and ${tasks.attempt} = ${tasks.deliveryAttempt})`;
+  const sameAttempt = sql`(${known} and ${tasks.attempt} = ${tasks.deliveryAttempt})`;
   const whenTaken = (value: SQL, otherwise: unknown): SQL => sql`case when ${taken} then ${value} else ${otherwise} end`;
   const unlessEarlier = (column: unknown): SQL => sql`case when ${sameAttempt} or not ${taken} then ${column} end`;
   return {
     state: whenTaken(sql`'running'`, tasks.state),
     attempt: whenTaken(sql`${tasks.deliveryAttempt}`, tasks.attempt),
-    createdAt: sql`case when ${tasks.state} is null or ${tasks.expiresAt} <= ${now} then ${now} else ${tasks.createdAt} end`,
+    createdAt: sql`case when ${known} then ${tasks.createdAt} else ${now} end`,
+    meta: sql`case when ${known} then ${tasks.meta} end`,
     worker: whenTaken(consumer, tasks.worker),
     startedAt: whenTaken(now, tasks.startedAt),
     updatedAt: whenTaken(now, tasks.updatedAt),

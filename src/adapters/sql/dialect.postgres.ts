@@ -46,6 +46,7 @@ export function postgresDialect(options: PostgresDialectOptions): Dialect {
         shape,
         sql`(select * from rows from (json_to_recordset(cast(${parameter(name, "text")} as json)) as (${list}))
           with ordinality as ${table} (${sql.join([...names, sql`position`], sql`, `)}) where position + 0 = position) as ${table}`,
+        (value) => sql<string>`${value}`,
       );
     },
 

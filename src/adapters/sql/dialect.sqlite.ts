@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import type { SQL } from "drizzle-orm";
+import type { SQL, SQLWrapper } from "drizzle-orm";
 import type { RowShape } from "./arguments.ts";
 import { parameter } from "./arguments.ts";
 import type { Dialect, RowSource } from "./dialect.ts";
@@ -24,7 +24,10 @@ export const sqliteDialect: Dialect = {
     // The operator gives JSON strings as text, whole numbers as integers and null as null: no cast is needed.
     const columns = Object.keys(shape).map((column) => sql`value ->> ${sql.raw(`'$.${column}'`)} as ${sql.identifier(column)}`);
     const list = sql.join([...columns, sql`key as position`], sql`, `);
-    return rowSource(name, shape, sql`(select ${list} from json_each(${sql.placeholder(name)})) as ${sql.identifier(name)}`);
+    const table = sql.identifier(name);
+    // Nothing of the position, put behind the value, makes it one of the row's in the eyes of the planner.
+    const own = (value: SQLWrapper): SQL<string> => sql<string>`${value} || substr(${table}.position, 1, 0)`;
+    return rowSource(name, shape, sql`(select ${list} from json_each(${sql.placeholder(name)})) as ${table}`, own);
   },
 
   greatest: (a, b): SQL<number> => sql<number>`max(${a}, ${b})`.mapWith(Number),

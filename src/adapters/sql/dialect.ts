@@ -14,6 +14,11 @@ export interface RowSource<R extends RowShape> {
   readonly from: SQL;
   /** The columns, by name. */
   readonly column: { readonly [K in keyof R]: SQL<R[K] extends "text" ? string : number> };
+  /**
+   * A text of the statement's, as if each row held it. Compare a table's first key column with this in `update … from`: SQLite, which knows
+   * nothing of how many rows a namespace has, then goes from the batch to the table, and not from all of the namespace to the batch.
+   */
+  own(value: SQLWrapper): SQL<string>;
   /** Where in the batch a row stands, counted up from its first. */
   readonly position: SQL<number>;
 }

@@ -76,14 +76,16 @@ export function finishStatements(database: SqlDatabase): FinishStatements {
       const { column } = args.items;
       return write(
         parts,
-        sql`${held(tasks, args.ns, column)} and ${tasks.state} = 'running'
+        sql`${held(tasks, args.ns, args.items)} and ${tasks.state} = 'running'
         and ${tasks.attempt} = ${column.attempt} and ${tasks.expiresAt} is null`,
+        { known: sql`true` },
       );
     }),
     decided: database.statement("finish.decided", WRITE, (parts) => {
       const { tables: { tasks }, args } = parts;
       const known = isKnown(tasks, parts.dialect.now);
-      return write(parts, sql`${tasks.ns} = ${args.ns} and ${tasks.id} = ${args.items.column.id}`, {
+      return write(parts, sql`${tasks.ns} = ${args.items.own(args.ns)} and ${tasks.id} = ${args.items.column.id}`, {
+        known,
         createdAt: sql`case when ${known} then ${tasks.createdAt} else ${parts.dialect.now} end`,
       });
     }),
@@ -103,12 +105,17 @@ export function finishStatements(database: SqlDatabase): FinishStatements {
   };
 }
 
-function write({ db, tables: { tasks }, args, dialect }: StatementParts<typeof WRITE>, where: SQL, more: { readonly createdAt?: SQL } = {}) {
+function write(
+  { db, tables: { tasks }, args, dialect }: StatementParts<typeof WRITE>,
+  where: SQL,
+  { known, ...more }: { readonly known: SQL; readonly createdAt?: SQL },
+) {
   const { from, column } = args.items;
   const { now } = dialect;
   const action = (kind: keyof typeof DELIVERY_ACTION): SQL => sql`${column.action} = ${sql.raw(String(DELIVERY_ACTION[kind]))}`;
-  const sameAttempt = sql`${tasks.attempt} = ${column.attempt}`;
-  const kept = (value: SQL, stored: unknown): SQL => sql`coalesce(${value}, ${stored})`;
+  // A status that has expired leaves nothing behind.
+  const sameAttempt = sql`(${known} and ${tasks.attempt} = ${column.attempt})`;
+  const kept = (value: SQL, stored: unknown): SQL => sql`coalesce(${value}, case when ${known} then ${stored} end)`;
   const keptInAttempt = (value: SQL, stored: unknown): SQL => sql`coalesce(${value}, case when ${sameAttempt} then ${stored} end)`;
   return db.update(tasks).set({
     ...more,

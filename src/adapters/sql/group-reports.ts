@@ -130,10 +130,10 @@ function reportStatements(database: SqlDatabase): ReportStatements {
   const { groups, groupMembers } = database.tables;
   return {
     end: database.statement("addGroupResults.members", ENDS, ({ db, args: { ns, ends }, dialect: { now } }) => {
-      const { from, column } = ends;
+      const { from, column, own } = ends;
       const { state, payload, encoder, error } = column;
       return db.update(groupMembers).set({ state, payload, encoder, error, finishedAt: now }).from(from).where(and(
-        eq(groupMembers.ns, ns),
+        eq(groupMembers.ns, own(ns)),
         eq(groupMembers.groupId, column.groupId),
         eq(groupMembers.taskId, column.taskId),
         sql`${groupMembers.state} is null`,
@@ -141,7 +141,7 @@ function reportStatements(database: SqlDatabase): ReportStatements {
     }),
 
     count: database.statement("addGroupResults.groups", COUNTS, ({ db, args: { ns, counts }, dialect: { now } }) => {
-      const { from, column } = counts;
+      const { from, column, own } = counts;
       const completed = sql`${groups.completed} + ${column.ended}`;
       const isComplete = sql`${completed} = ${groups.total}`;
       return db.update(groups).set({
@@ -149,7 +149,7 @@ function reportStatements(database: SqlDatabase): ReportStatements {
         failed: sql`${groups.failed} + ${column.failed}`,
         completedAt: sql`case when ${isComplete} then ${now} end`,
         expiresAt: sql`case when ${isComplete} then ${now} + ${groups.ttlMs} else ${groups.expiresAt} end`,
-      }).from(from).where(and(eq(groups.ns, ns), eq(groups.id, column.id), isKept(groups, now)))
+      }).from(from).where(and(eq(groups.ns, own(ns)), eq(groups.id, column.id), isKept(groups, now)))
         .returning({ groupId: groups.id, total: groups.total, completed: groups.completed, failed: groups.failed });
     }),
 

@@ -90,9 +90,12 @@ export class SqlLedger extends LedgerSurface {
 
   protected override async cancelQueue(queue: string, error: TaskFailure): Promise<number> {
     let cancelled = 0;
-    for (;;) {
-      const rows = await this.#waiting.run({ ns: this.#options.namespace, queue, limit: CANCEL_AT_ONCE });
-      if (rows.length === 0) return cancelled;
+    // Ever further on: one that has ended already stays, for the next claim to carry out what it is owed.
+    for (let after = 0;;) {
+      const rows = await this.#waiting.run({ ns: this.#options.namespace, queue, after, limit: CANCEL_AT_ONCE });
+      const last = rows.at(-1);
+      if (last === undefined) return cancelled;
+      after = last.seq;
       const outcomes = await this.#cancellation.cancel(rows.map(({ id }) => id), error);
       cancelled += outcomes.filter((outcome) => outcome === "cancelled").length;
     }

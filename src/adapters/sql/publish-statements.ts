@@ -72,9 +72,10 @@ export function publishStatement(database: SqlDatabase, mode: PublishMode): Publ
     });
     const known = isKnown(tasks, now);
     const free = sql`${tasks.phase} is null`;
+    const set = { ...DELIVERY, ...(mode === "publish" ? {} : queuedStatus(tasks, known)), seq: newPlace({ tasks, newTasks, known }) };
     return db.insert(newTasks).select(source).onConflictDoUpdate({
       target: [newTasks.ns, newTasks.id],
-      set: { ...DELIVERY, ...(mode === "publish" ? {} : queuedStatus(tasks, known)) },
+      set,
       setWhere: mode === "enqueue" ? sql`${free} and (not ${known} or ${tasks.state} = 'queued')` : free,
     }).returning({ id: newTasks.id, signal: dialect.signal });
   });
@@ -82,14 +83,14 @@ export function publishStatement(database: SqlDatabase, mode: PublishMode): Publ
 
 /** Makes the row of an envelope, without a status. */
 export function publishRow({ envelope, text }: PublishItem): PublishRow {
-  const { id, queue, priority, attempt, notBefore, delayMs, visibilityTimeoutMs } = envelope;
-  return { id, queue, priority, attempt, notBefore, delayMs, leaseMs: visibilityTimeoutMs, envelope: text };
+  const { id, name, queue, groupId, priority, attempt, notBefore, delayMs, visibilityTimeoutMs } = envelope;
+  // Name and group are no status yet, but become part of it when a ledger claims the row.
+  return { id, name, queue, groupId, priority, attempt, notBefore, delayMs, leaseMs: visibilityTimeoutMs, envelope: text };
 }
 
 /** Makes the row of a task with its status. */
 export function enqueueRow(item: EnqueueItem): PublishRow {
-  const { state, name, meta, groupId } = item.status;
-  return { ...publishRow(item), state, name, meta, groupId };
+  return { ...publishRow(item), state: item.status.state, meta: item.status.meta };
 }
 
 // The token is not reset: whoever settled an earlier delivery of this row raised it.
@@ -124,6 +125,11 @@ function queuedStatus(tasks: Tables["tasks"], known: SQL): Record<string, SQL> {
     finishedAt: cleared(tasks.finishedAt),
     expiresAt: cleared(tasks.expiresAt),
   };
+}
+
+/** What comes anew stands last, in its queue and in lists; only a row whose status is kept keeps the place of that. */
+function newPlace({ tasks, newTasks, known }: Pick<Tables, "tasks" | "newTasks"> & { readonly known: SQL }): SQL {
+  return sql`case when ${known} then ${tasks.seq} else excluded.${sql.identifier(newTasks.seq.name)} end`;
 }
 
 function excluded<Name extends string>(...names: Name[]): Record<Name, SQL> {

@@ -5,6 +5,7 @@ import type { Statement } from "./statement.ts";
 
 const NS = { ns: "text" } as const;
 const QUEUE = { ns: "text", queue: "text" } as const;
+const WAITING = { ...QUEUE, after: "ms", limit: "int" } as const;
 const LOOK = { ns: "text", queues: { queue: "text" } } as const;
 const PROMOTE = { ns: "text", limit: "int" } as const;
 
@@ -30,8 +31,8 @@ export interface QueueStatements {
   readonly remove: Statement<typeof QUEUE, { readonly id: string }>;
   /** Takes deliveries that nobody holds out of rows that carry a status. */
   readonly clear: Statement<typeof QUEUE, { readonly id: string }>;
-  /** Names some tasks of a queue that nobody holds. */
-  readonly waiting: Statement<{ readonly ns: "text"; readonly queue: "text"; readonly limit: "int" }, { readonly id: string }>;
+  /** Names some tasks of a queue that nobody holds, in the order of their `seq` and above `after`. */
+  readonly waiting: Statement<typeof WAITING, { readonly id: string; readonly seq: number }>;
 }
 
 /** Makes the statements of a database. */
@@ -96,8 +97,10 @@ export function queueStatements(database: SqlDatabase): QueueStatements {
 
     waiting: database.statement(
       "purge.waiting",
-      { ...QUEUE, limit: "int" },
-      ({ db, args, dialect }) => db.select({ id: tasks.id }).from(tasks).where(unheld(args, dialect.now)).limit(sql.placeholder("limit")),
+      WAITING,
+      ({ db, args, dialect }) =>
+        db.select({ id: tasks.id, seq: tasks.seq }).from(tasks).where(and(unheld(args, dialect.now), sql`${tasks.seq} > ${args.after}`))
+          .orderBy(tasks.seq).limit(sql.placeholder("limit")),
     ),
   };
 

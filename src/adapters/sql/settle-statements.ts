@@ -1,6 +1,7 @@
 import { and, eq, isNotNull, isNull, sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
 import type { RowValues } from "./arguments.ts";
+import type { RowSource } from "./dialect.ts";
 import type { SqlDatabase } from "./database.ts";
 import type { Statement, StatementParts } from "./statement.ts";
 import type { Tables } from "./tables.ts";
@@ -61,7 +62,7 @@ export function settleStatements(database: SqlDatabase): SettleStatements {
         token: sql`${tasks.token} + 1`,
         deliveries: 0,
         consumer: null,
-      }).from(from).where(held(tasks, args.ns, column)).returning({ ...settledOf({ tables: { tasks } }, AFTER), signal: dialect.signal });
+      }).from(from).where(held(tasks, args.ns, args.items)).returning({ ...settledOf({ tables: { tasks } }, AFTER), signal: dialect.signal });
     }),
 
     // Repeating it can only move the end on by the time that the repetition took.
@@ -69,14 +70,14 @@ export function settleStatements(database: SqlDatabase): SettleStatements {
       const { from, column } = args.items;
       const end = sql`${dialect.now} + ${column.leaseMs}`;
       return db.update(tasks).set({ phase: 2, dueAt: dialect.greatest(sql`coalesce(${tasks.dueAt}, 0)`, end) }).from(from)
-        .where(held(tasks, args.ns, column)).returning({ id: tasks.id, token: tasks.token, dueAt: tasks.dueAt });
+        .where(held(tasks, args.ns, args.items)).returning({ id: tasks.id, token: tasks.token, dueAt: tasks.dueAt });
     }, { idempotent: true }),
   };
 }
 
 /** Whether a row holds the very delivery that a batch names. An expired lease that nobody took over still counts. */
-export function held(tasks: Tables["tasks"], ns: SQL, column: { readonly id: SQL; readonly token: SQL }): SQL {
-  return sql`${tasks.ns} = ${ns} and ${tasks.id} = ${column.id} and ${tasks.token} = ${column.token} and ${tasks.phase} is not null`;
+export function held(tasks: Tables["tasks"], ns: SQL, { own, column }: RowSource<typeof REF>): SQL {
+  return sql`${tasks.ns} = ${own(ns)} and ${tasks.id} = ${column.id} and ${tasks.token} = ${column.token} and ${tasks.phase} is not null`;
 }
 
 type RefParts = StatementParts<typeof REFS>;
@@ -94,9 +95,9 @@ function removal({ db, tables: { tasks }, args }: RefParts) {
 }
 
 function clearing({ db, tables: { tasks }, args }: RefParts) {
-  const { from, column } = args.items;
+  const { from } = args.items;
   return db.update(tasks).set({ phase: null, dueAt: null, consumer: null, token: sql`${tasks.token} + 1` }).from(from)
-    .where(and(held(tasks, args.ns, column), isNotNull(tasks.state)));
+    .where(and(held(tasks, args.ns, args.items), isNotNull(tasks.state)));
 }
 
 // What is returned of a deleted row is as it was; an updated one has the next token.
