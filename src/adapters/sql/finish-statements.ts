@@ -130,6 +130,7 @@ function write(
     worker: kept(column.worker, tasks.worker),
     groupId: kept(column.groupId, tasks.groupId),
     updatedAt: now,
+    startedAt: sql`case when ${known} then ${tasks.startedAt} end`,
     finishedAt: sql`case when ${hasEnded(column.state)} then ${now} end`,
     expiresAt: sql`${now} + ${column.ttlMs}`,
     phase: sql`case when ${action("keep")} then ${tasks.phase} when ${

@@ -17,6 +17,7 @@ import { postgresKit } from "./kit.postgres.ts";
 import { loadDriver } from "./load-driver.ts";
 import type { MigrateMode } from "./migrate.ts";
 import { prepareSchema } from "./migrate.ts";
+import type { MigrationHost } from "./migration.ts";
 import { postgresMigrationHost } from "./migration-host.postgres.ts";
 import { PostgresGrowth } from "./postgres-growth.ts";
 import type { ListenHandlers } from "./postgres-listener.ts";
@@ -65,9 +66,37 @@ const LONGEST_SCHEMA = 57;
  * @throws {MigrationError} when the schema does not fit this version of the library.
  */
 export async function openPostgres(url: string, options: PostgresOpenOptions = {}): Promise<SqlDatabase> {
+  const schema = schemaName(options.schema);
+  return await connected(
+    url,
+    options,
+    (client, { what, connectTimeoutMs }) =>
+      useClient(client, { ...options, schema, what, connectTimeoutMs, close: () => client.end({ timeout: 5 }) }),
+  );
+}
+
+/** Connects, lets a function work on the migrations of a schema, and disconnects. */
+export async function withPostgresHost<T>(
+  url: string,
+  options: Pick<PostgresOpenOptions, "schema">,
+  work: (host: MigrationHost) => Promise<T>,
+): Promise<T> {
+  const schema = schemaName(options.schema);
+  return await connected(url, { maxConnections: 1 }, async (client, { what }) => {
+    const result = await work(postgresMigrationHost(client, schema, what));
+    await client.end({ timeout: 5 });
+    return result;
+  });
+}
+
+/** Connects within the deadline, and hands the client on; it is closed when that fails. */
+async function connected<T>(
+  url: string,
+  options: PostgresOpenOptions,
+  use: (client: Sql, about: { readonly what: string; readonly connectTimeoutMs: number }) => Promise<T>,
+): Promise<T> {
   const what = describePostgresUrl(url);
   const connectTimeoutMs = durationMs(options.connectTimeout ?? "10s", "connectTimeout", { min: 1 });
-  const schema = schemaName(options.schema);
   const { default: postgres } = await loadDriver(() => import("postgres"), what, PACKAGES);
   const client = postgres(url, {
     max: options.maxConnections ?? 10,
@@ -80,7 +109,7 @@ export async function openPostgres(url: string, options: PostgresOpenOptions = {
   try {
     // The driver would go on for ever with a server that accepts and closes.
     await withDeadline(client`select 1`, connectTimeoutMs, { message: `nothing came within ${connectTimeoutMs} ms` });
-    return await useClient(client, { ...options, schema, what, connectTimeoutMs, close: () => client.end({ timeout: 5 }) });
+    return await use(client, { what, connectTimeoutMs });
   } catch (error) {
     await client.end({ timeout: 0 });
     throw connectError(error, what);

@@ -5,7 +5,7 @@ import type { PublishItem } from "../broker-requests.ts";
 import type { RowValues } from "./arguments.ts";
 import type { SqlDatabase } from "./database.ts";
 import { selectInto } from "./insert-rows.ts";
-import { isKnown } from "./order-of-truth.ts";
+import { isKnown, supersedesSql } from "./order-of-truth.ts";
 import type { Statement } from "./statement.ts";
 import type { Tables } from "./tables.ts";
 
@@ -103,20 +103,24 @@ const DELIVERY = {
   consumer: null,
 };
 
-/** The status of a row that is published again: what the batch gives, else the one on record moved to the new attempt, unless that is final. */
+/**
+ * The status of a row that is published again: what the batch gives, else the one on record moved to the new attempt. Where one on record
+ * is ahead of that (only a replay meets one), it stays.
+ */
 function queuedStatus(tasks: Tables["tasks"], known: SQL): Record<string, SQL> {
-  const final = sql`(${known} and ${tasks.state} in ('succeeded', 'cancelled'))`;
-  const cleared = (column: unknown): SQL => sql`case when ${final} then ${column} end`;
+  const queued = { state: sql`'queued'`, attempt: sql`excluded.attempt` };
+  const ahead = sql`(${known} and ${tasks.state} <> 'queued' and not ${supersedesSql(queued, tasks)})`;
+  const cleared = (column: unknown): SQL => sql`case when ${ahead} then ${column} end`;
   const given = (name: string, column: unknown): SQL =>
-    sql`case when ${final} then ${column} else coalesce(excluded.${sql.identifier(name)}, ${column}) end`;
+    sql`case when ${ahead} then ${column} else coalesce(excluded.${sql.identifier(name)}, ${column}) end`;
   return {
-    state: sql`case when ${final} then ${tasks.state} else coalesce(excluded.state, case when ${known} then 'queued' end) end`,
-    attempt: sql`case when ${final} then ${tasks.attempt} else excluded.attempt end`,
+    state: sql`case when ${ahead} then ${tasks.state} else coalesce(excluded.state, case when ${known} then 'queued' end) end`,
+    attempt: sql`case when ${ahead} then ${tasks.attempt} else excluded.attempt end`,
     name: given("name", tasks.name),
     meta: given("meta", tasks.meta),
     groupId: given("group_id", tasks.groupId),
     createdAt: sql`case when ${known} then ${tasks.createdAt} else excluded.created_at end`,
-    updatedAt: sql`excluded.updated_at`,
+    updatedAt: sql`case when ${ahead} then ${tasks.updatedAt} else excluded.updated_at end`,
     payload: cleared(tasks.payload),
     error: cleared(tasks.error),
     progress: cleared(tasks.progress),

@@ -62,7 +62,10 @@ export function settleStatements(database: SqlDatabase): SettleStatements {
         token: sql`${tasks.token} + 1`,
         deliveries: 0,
         consumer: null,
-      }).from(from).where(held(tasks, args.ns, args.items)).returning({ ...settledOf({ tables: { tasks } }, AFTER), signal: dialect.signal });
+      }).from(from).where(held(tasks, args.ns, args.items)).returning({
+        ...settledOf({ tables: { tasks } }, AFTER),
+        signal: dialect.signal,
+      });
     }),
 
     // Repeating it can only move the end on by the time that the repetition took.

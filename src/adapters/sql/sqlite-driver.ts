@@ -16,6 +16,7 @@ import { sqliteKit } from "./kit.sqlite.ts";
 import { loadDriver } from "./load-driver.ts";
 import type { MigrateMode } from "./migrate.ts";
 import { prepareSchema } from "./migrate.ts";
+import type { MigrationHost } from "./migration.ts";
 import { sqliteMigrationHost } from "./migration-host.sqlite.ts";
 import { SafeClient } from "./sqlite-client.ts";
 import { sqliteFailure } from "./sqlite-failure.ts";
@@ -64,22 +65,8 @@ const openFiles = new Map<string, OpenFile>();
  * @throws {MigrationError} when the schema does not fit this version of the library.
  */
 export async function openSqlite(location: string | URL, options: SqliteOpenOptions = {}): Promise<SqlDatabase> {
-  const path = await sqlitePath(location);
-  const what = path === IN_MEMORY ? "a SQLite database in memory" : `SQLite file "${path}"`;
-  const settings = checkedSettings(options);
-  const libsql = await loadDriver(() => import("@libsql/client"), what, PACKAGES);
-  const { drizzle } = await loadDriver(() => import("drizzle-orm/libsql"), what, PACKAGES);
-  const file = hold(path, () => {
-    const client = libsql.createClient({ url: libsqlUrl(path), concurrency: 1, timeout: NATIVE_WAIT_MS });
-    return new SafeClient(client, settings);
-  }, { what, logger: options.logger ?? consoleLogger });
-  try {
-    await file.client.prepare();
-    await prepareSchema(sqliteMigrationHost(file.client, what), options.migrate ?? "auto");
-  } catch (error) {
-    release(path, file);
-    throw openError(error, what);
-  }
+  const { path, file } = await held(location, options, (host) => prepareSchema(host, options.migrate ?? "auto"));
+  const { drizzle } = await loadDriver(() => import("drizzle-orm/libsql"), "a SQLite database", PACKAGES);
   // Drizzle calls four methods of a client, and the safe one has them.
   const database = drizzle({ client: file.client as unknown as Client });
   const driver: Driver = {
@@ -115,6 +102,36 @@ export async function useSqlite(db: object, options: SqliteOpenOptions = {}): Pr
     throw new UnsupportedError("Cannot use the given database: it lives in memory or on another machine, expected a local file");
   }
   return await openSqlite(path, options);
+}
+
+/** Opens a file, lets a function work on its migrations, and closes it. */
+export async function withSqliteHost<T>(location: string | URL, work: (host: MigrationHost) => Promise<T>): Promise<T> {
+  const { path, file, prepared } = await held(location, {}, work);
+  release(path, file);
+  return prepared;
+}
+
+/** Takes hold of a file, shared with whoever has it open in this process, and lets a function see to its schema. */
+async function held<T>(
+  location: string | URL,
+  options: SqliteOpenOptions,
+  prepare: (host: MigrationHost) => Promise<T>,
+): Promise<{ readonly path: string; readonly file: OpenFile; readonly prepared: T }> {
+  const path = await sqlitePath(location);
+  const what = path === IN_MEMORY ? "a SQLite database in memory" : `SQLite file "${path}"`;
+  const settings = checkedSettings(options);
+  const libsql = await loadDriver(() => import("@libsql/client"), what, PACKAGES);
+  const file = hold(path, () => {
+    const client = libsql.createClient({ url: libsqlUrl(path), concurrency: 1, timeout: NATIVE_WAIT_MS });
+    return new SafeClient(client, settings);
+  }, { what, logger: options.logger ?? consoleLogger });
+  try {
+    await file.client.prepare();
+    return { path, file, prepared: await prepare(sqliteMigrationHost(file.client, what)) };
+  } catch (error) {
+    release(path, file);
+    throw openError(error, what);
+  }
 }
 
 function checkedSettings(options: SqliteOpenOptions): ConstructorParameters<typeof SafeClient>[1] {

@@ -53,13 +53,13 @@ export function statusColumns(tasks: Tables["tasks"]) {
 /** Values for an update that takes the status out of a row and leaves its delivery. Name, queue and group stay: they belong to both. */
 export const CLEARED_STATUS = Object.freeze(
   {
-      state: sql`null`,
+    state: sql`null`,
     payload: sql`null`,
     error: sql`null`,
     meta: sql`null`,
     progress: sql`null`,
     worker: sql`null`,
-      startedAt: sql`null`,
+    startedAt: sql`null`,
     finishedAt: sql`null`,
     expiresAt: sql`null`,
   } satisfies Partial<Record<keyof StatusRow, SQL>>,

@@ -96,7 +96,9 @@ export function statusStatements(database: SqlDatabase): StatusStatements {
       "sweep",
       SWEEP,
       ({ db, args, dialect }) =>
-        db.delete(tasks).where(seqAmong(tasks, expired({ tasks, args, dialect, held: false }), { ns: args.ns, dialect })).returning({ id: tasks.id }),
+        db.delete(tasks).where(seqAmong(tasks, expired({ tasks, args, dialect, held: false }), { ns: args.ns, dialect })).returning({
+          id: tasks.id,
+        }),
     ),
 
     sweepHeld: database.statement(
