@@ -1,3 +1,4 @@
+import type { Adapter } from "../contracts/adapter.ts";
 import type { EncoderRegistryOptions } from "../encoding/registry.ts";
 import { ClosedError } from "../errors.ts";
 import type { EnqueueParameters } from "../producer/stem.ts";
@@ -81,6 +82,11 @@ export class StemApp {
       await stack.close();
       throw error;
     }
+  }
+
+  /** Makes an app on stores that are connected already, with options that a URL cannot say; closing the app closes them. */
+  static fromAdapter(adapter: Adapter, options: AppOptions = {}): StemApp {
+    return new StemApp(StemStack.fromAdapter(adapter), options);
   }
 
   /** Starts the worker. Calling it again does nothing. */

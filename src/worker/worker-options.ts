@@ -38,6 +38,8 @@ export interface WorkerTuning {
   readonly grace?: Duration;
   /** How often it reports that it lives; it counts as gone after three times that. @default 10 seconds */
   readonly heartbeat?: Duration;
+  /** How often it deletes what has expired in the stores, in small steps. @default 1 minute */
+  readonly sweepEvery?: Duration;
   /** Its id. @default a UUID v7 behind `worker-` */
   readonly id?: string;
   /** JSON values that go with its heartbeats. @default none */
@@ -85,6 +87,7 @@ export interface WorkerSettings {
   readonly maxDeliveries: number;
   readonly graceMs: number;
   readonly heartbeatMs: number;
+  readonly sweepEveryMs: number;
 }
 
 /**
@@ -107,6 +110,7 @@ export function workerSettings(options: WorkerOptions): WorkerSettings {
     maxDeliveries: validateInteger(options.maxDeliveries ?? 10, "maxDeliveries", { min: 1 }),
     graceMs: durationMs(options.grace ?? "5s", "grace"),
     heartbeatMs: durationMs(options.heartbeat ?? "10s", "heartbeat", { min: 10 }),
+    sweepEveryMs: durationMs(options.sweepEvery ?? "1m", "sweepEvery", { min: 100 }),
   });
 }
 

@@ -22,6 +22,7 @@ import type { ExecutorOptions } from "./executor.ts";
 import { runTask } from "./executor.ts";
 import type { HeldTask } from "./held-task.ts";
 import { LeaseKeeper } from "./leases.ts";
+import { maintenance } from "./maintenance.ts";
 import { decide } from "./outcome.ts";
 import { Settler } from "./settler.ts";
 import type { ShutdownOptions, ShutdownSettings, WorkerOptions, WorkerSettings } from "./worker-options.ts";
@@ -60,6 +61,7 @@ export class Worker {
   readonly #consumer: Consumer;
   readonly #executor: ExecutorOptions;
   readonly #heartbeat: Ticker;
+  readonly #maintenance: Ticker;
   readonly #service: Service;
   readonly #claiming = new AbortController();
   readonly #forced = new AbortController();
@@ -113,6 +115,12 @@ export class Worker {
       run: () => this.#beat(),
       onError: (error) => this.#report("send a heartbeat", error),
     });
+    this.#maintenance = maintenance({
+      ...options,
+      intervalMs: this.#settings.sweepEveryMs,
+      clock: this.#clock,
+      onError: (error) => this.#report("delete what has expired", error),
+    });
     this.#service = new Service({ name: `worker "${this.id}"`, start: () => this.#start(), stop: () => this.#stop() });
   }
 
@@ -156,6 +164,7 @@ export class Worker {
   #start(): void {
     this.#startedAt = this.#clock.now();
     this.#heartbeat.start();
+    this.#maintenance.start();
     this.#claimLoop = this.#consumer.consume(this.#claiming.signal);
     this.#events.emit({ type: "started" });
   }
@@ -171,6 +180,7 @@ export class Worker {
       this.#leases.stop();
       // It has ended already, unless the store was deserted.
       void this.#heartbeat.stop();
+      void this.#maintenance.stop();
       for (const cancel of this.#shutdownTimers) cancel();
       this.#events.emit({ type: "stopped" });
       this.#events.close();
@@ -182,7 +192,7 @@ export class Worker {
     await Promise.all(this.#consumer.takeBuffered().map((held) => this.#conclude(held, { kind: "put-back", delayMs: 0 })));
     await this.#consumer.idle();
     await this.#settler.flush();
-    await this.#heartbeat.stop();
+    await Promise.all([this.#heartbeat.stop(), this.#maintenance.stop()]);
     await this.#sayGoodbye();
   }
 
