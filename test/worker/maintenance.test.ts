@@ -2,22 +2,26 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ManualClock, memory, Worker } from "../../src/mod.ts";
+import { InMemoryBroker, InMemoryResultBackend, ManualClock, Worker } from "../../src/mod.ts";
+
+class CountingBackend extends InMemoryResultBackend {
+  readonly sweeps: number[] = [];
+
+  override async sweep(options: { readonly limit?: number } = {}): Promise<number> {
+    const swept = await super.sweep(options);
+    this.sweeps.push(swept);
+    return swept;
+  }
+}
 
 test("a worker sweeps expired statuses and dead letters again and again", { timeout: 10_000 }, async () => {
   const clock = new ManualClock();
-  const { broker, results: backend, close } = memory({ clock });
-  const sweeps: number[] = [];
-  const sweeping = Object.assign(Object.create(backend), {
-    sweep: async (options: { readonly limit?: number }) => {
-      const swept = await backend.sweep(options);
-      sweeps.push(swept);
-      return swept;
-    },
-  });
+  const broker = new InMemoryBroker({ clock });
+  const backend = new CountingBackend({ clock });
+  const { sweeps } = backend;
   // More than one step takes, so that the next one follows soon.
   await backend.setMany(Array.from({ length: 700 }, (_, at) => ({ id: `task-${at}`, state: "succeeded", ttl: "10s" })));
-  const worker = new Worker({ broker, backend: sweeping, registry: [], clock, sweepEvery: "1m", heartbeat: "1h" });
+  const worker = new Worker({ broker, backend, registry: [], clock, sweepEvery: "1m", heartbeat: "1h" });
   await worker.start();
   await clock.advance(59_999);
   assert.deepEqual(sweeps, []);
@@ -29,5 +33,5 @@ test("a worker sweeps expired statuses and dead letters again and again", { time
   assert.deepEqual(sweeps, [500, 200, 0]);
   await worker.shutdown();
   assert.equal(clock.pending, 0);
-  await close();
+  await Promise.all([broker.close(), backend.close()]);
 });
