@@ -1,10 +1,12 @@
+import type { Deferred } from "../async/deferred.ts";
+import { deferred } from "../async/deferred.ts";
 import { ClosedError, ConfigError } from "../errors.ts";
 import { task } from "../tasks/task.ts";
 import type { Worker } from "../worker/worker.ts";
 import { equal, ok, throws } from "./assert.ts";
 import type { ConformanceCase } from "./case.ts";
 import type { RigWorker } from "./system-rig.ts";
-import { gate, systemLaw, timedSystemLaw } from "./system-rig.ts";
+import { gate, systemLaw, timedSystemLaw, withMethod } from "./system-rig.ts";
 
 const work = task({ name: "work", run: () => "done" });
 
@@ -112,24 +114,25 @@ export const systemLifecycleCases: readonly ConformanceCase[] = Object.freeze([
   }),
 
   timedSystemLaw("[Y20] a worker is listed while it lives, and not after its stop", async (rig) => {
-    const { clock, results } = rig.context;
+    const { clock, results, within } = rig.context;
     const doors = gate(rig.context);
     const held = task({ name: "held", run: (ctx) => doors.pass(ctx.id) });
-    const made = await rig.start({
-      registry: [held],
-      id: "lively",
-      queues: ["a", "b"],
-      concurrency: 4,
-      heartbeat: "2s",
-      meta: { host: "here" },
+    const beats: Deferred<void>[] = [];
+    const beat = (count: number): Deferred<void> => beats[count] ??= deferred<void>();
+    let sent = 0;
+    const backend = withMethod(results, "setHeartbeat", async (heartbeat, ttlMs) => {
+      await results.setHeartbeat(heartbeat, ttlMs);
+      beat(++sent).resolve();
     });
+    const tuning = { id: "lively", queues: ["a", "b"], concurrency: 4, heartbeat: "2s", meta: { host: "here" } } as const;
+    const made = await rig.start({ registry: [held], backend, ...tuning });
     const { id } = await rig.stem().enqueue(held, { queue: "b" });
     await doors.untilArrived(1);
-    const seen = new Promise<void>((resolve) => {
-      void rig.after(2_000, Promise.resolve()).then(resolve);
-    });
-    await rig.context.within(seen);
-    for (let beats = 0; beats < 5; beats++) await clock.advance(2_000);
+    for (let count = 1; count <= 6; count++) {
+      await within(beat(count).promise);
+      await clock.advance(2_000);
+    }
+    await within(beat(7).promise);
     const [heartbeat] = await results.listHeartbeats();
     equal(
       [heartbeat?.workerId, heartbeat?.queues, heartbeat?.concurrency, heartbeat?.running, heartbeat?.meta],

@@ -3,6 +3,7 @@ import { deferred } from "../async/deferred.ts";
 import type { Adapter } from "../contracts/adapter.ts";
 import type { Broker } from "../contracts/broker.ts";
 import type { Logger } from "../contracts/logger.ts";
+import type { ResultBackend } from "../contracts/result-backend.ts";
 import type { TaskSystem } from "../contracts/system.ts";
 import type { TaskStatus } from "../model/task-status.ts";
 import type { StemOptions } from "../producer/stem.ts";
@@ -23,7 +24,7 @@ export interface RigStemOptions extends Omit<StemOptions, "broker" | "backend"> 
 }
 
 /** How a rig makes workers. */
-export interface RigWorkerOptions extends Partial<Omit<WorkerOptions, "backend">> {
+export interface RigWorkerOptions extends Partial<WorkerOptions> {
   /** The connection to use. @default the first one */
   readonly on?: Adapter;
   /** Whether this worker is expected to report errors. @default false: an error that it reports fails the case */
@@ -164,9 +165,13 @@ export function timedOnBothSystems(title: string, run: (rig: Rig) => Promise<voi
   return onBothSystems(title, run).map((each) => Object.freeze({ ...each, clock: "manual" as const }));
 }
 
-/** A broker with another implementation of one method. */
-export function withMethod<Name extends "extendLease" | "joinWith">(broker: Broker, name: Name, method: Broker[Name]): Broker {
-  return new Proxy(broker, {
+/** A store with another implementation of one method. */
+export function withMethod<Target extends Broker | ResultBackend, Name extends keyof Target>(
+  store: Target,
+  name: Name,
+  method: Target[Name],
+): Target {
+  return new Proxy(store, {
     get(target, key) {
       if (key === name) return method;
       const value: unknown = Reflect.get(target, key, target);
