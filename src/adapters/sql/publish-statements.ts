@@ -72,7 +72,11 @@ export function publishStatement(database: SqlDatabase, mode: PublishMode): Publ
     });
     const known = isKnown(tasks, now);
     const free = sql`${tasks.phase} is null`;
-    const set = { ...DELIVERY, ...(mode === "publish" ? {} : queuedStatus(tasks, known)), seq: newPlace({ tasks, newTasks, known }) };
+    const set = {
+      ...DELIVERY,
+      ...(mode === "publish" ? origin(tasks, known) : queuedStatus(tasks, known)),
+      seq: newPlace({ tasks, newTasks, known }),
+    };
     return db.insert(newTasks).select(source).onConflictDoUpdate({
       target: [newTasks.ns, newTasks.id],
       set,
@@ -112,7 +116,7 @@ function queuedStatus(tasks: Tables["tasks"], known: SQL): Record<string, SQL> {
   const ahead = sql`(${known} and ${tasks.state} <> 'queued' and not ${supersedesSql(queued, tasks)})`;
   const cleared = (column: unknown): SQL => sql`case when ${ahead} then ${column} end`;
   const given = (name: string, column: unknown): SQL =>
-    sql`case when ${ahead} then ${column} else coalesce(excluded.${sql.identifier(name)}, ${column}) end`;
+    sql`case when ${ahead} then ${column} else coalesce(excluded.${sql.identifier(name)}, case when ${known} then ${column} end) end`;
   return {
     state: sql`case when ${ahead} then ${tasks.state} else coalesce(excluded.state, case when ${known} then 'queued' end) end`,
     attempt: sql`case when ${ahead} then ${tasks.attempt} else excluded.attempt end`,
@@ -128,6 +132,14 @@ function queuedStatus(tasks: Tables["tasks"], known: SQL): Record<string, SQL> {
     startedAt: sql`case when ${known} then ${tasks.startedAt} end`,
     finishedAt: cleared(tasks.finishedAt),
     expiresAt: cleared(tasks.expiresAt),
+  };
+}
+
+/** What a status will tell of its task when a ledger claims the row; one on record tells its own. */
+function origin(tasks: Tables["tasks"], known: SQL): Record<string, SQL> {
+  return {
+    name: sql`case when ${known} then ${tasks.name} else excluded.name end`,
+    groupId: sql`case when ${known} then ${tasks.groupId} else excluded.group_id end`,
   };
 }
 
