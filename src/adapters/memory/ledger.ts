@@ -80,9 +80,10 @@ export class MemoryLedger extends LedgerSurface {
   }
 
   #enqueue(item: EnqueueItem, now: number): boolean {
-    const { id } = item.envelope;
-    if (this.#space.statuses.get(id, now) !== undefined || !deliveries.publish(this.#space, item, now)) return false;
-    statuses.set(this.#space, item.status, now);
+    const current = this.#space.statuses.get(item.envelope.id, now);
+    // A task that is queued and nowhere to be found: its producer was cut off between the status and the publication.
+    if (current !== undefined && current.state !== "queued" || !deliveries.publish(this.#space, item, now)) return false;
+    statuses.put(this.#space, item.status, { now, current: current && { ...current, payload: undefined, progress: undefined } });
     return true;
   }
 
@@ -119,7 +120,9 @@ export class MemoryLedger extends LedgerSurface {
     const cancelled = space.statuses.get(id, now);
     const groupId = cancelled?.groupId;
     if (cancelled === undefined || groupId === undefined) return "cancelled";
-    const report = reportOf(statuses.toStatus(cancelled), groupId, this.limits.status);
+    // What an attempt may have left is no result of a task that was cancelled.
+    const { payload: _payload, ...ended } = statuses.toStatus(cancelled);
+    const report = reportOf(ended, groupId, this.limits.status);
     if (report !== undefined) groups.report(space, report, now);
     return "cancelled";
   }
