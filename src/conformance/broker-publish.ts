@@ -211,6 +211,18 @@ export const brokerPublishCases: readonly ConformanceCase[] = Object.freeze([
     equal(claimed.map((delivery) => delivery.envelope.args), [...published.map(({ args }) => args), "late"], "the order");
   }),
 
+  law("[B4 B12 B20] what is published anew or replayed stands behind what waits", async ({ broker, envelope }) => {
+    const [acknowledged, dead, waiting] = [envelope(), envelope(), envelope()];
+    await broker.publish([acknowledged, dead]);
+    const held = await claim(broker);
+    await broker.ack(itemAt(held, 0));
+    await broker.deadLetter(itemAt(held, 1), "rejected");
+    await broker.publish([waiting]);
+    await broker.publish([acknowledged]);
+    await broker.deadLetters.replay();
+    equal(idsOf(await claim(broker)), [waiting.id, acknowledged.id, dead.id], "the order");
+  }),
+
   timedLaw("[B5] an envelope with notBefore is hidden until then", async ({ broker, clock, envelope }) => {
     await broker.publish([envelope({ notBefore: clock.now() + 1_000 })]);
     await expectCounts(broker, { delayed: 1 }, "before it is due");

@@ -126,6 +126,27 @@ export const ledgerAdminCases: readonly ConformanceCase[] = Object.freeze([
     await throws(() => ledger.purge(""), ConfigError, "purge of an empty name");
   }),
 
+  ...onLedgers(
+    "[T12] purge leaves what was owed to tasks that had ended to the next claim",
+    async ({ ledger, broker, results, envelope, id }) => {
+      const groupId = id("group");
+      const [ended, waiting] = [envelope({ groupId }), envelope({ groupId })];
+      await results.initGroup({ id: groupId, taskIds: [ended.id, waiting.id] });
+      await ledger.enqueue([ended, waiting]);
+      await results.set(ended.id, "succeeded", { payload: 1 });
+      const cancelled = await ledger.purge("default");
+      if (ledger.atomic) equal(cancelled, 1, "how many were cancelled");
+      equal(await claim(ledger), [], "what is claimable after it");
+      await expectCounts(broker, {}, "after the claim");
+      equal(await statesOf(results, [ended.id, waiting.id]), ["succeeded", "cancelled"], "the states");
+      equal(
+        (await results.getGroup(groupId))?.results.map((result) => result?.state),
+        ["succeeded", "cancelled"],
+        "what the group was told",
+      );
+    },
+  ),
+
   ...timedOnLedgers("[T12] replay publishes dead letters again, with their status queued at the next attempt", async (context) => {
     const { ledger, broker, results, clock, envelope } = context;
     const published = [envelope({ maxRetries: 1, args: "same" }), envelope({ resultTtlMs: 1_000 })];

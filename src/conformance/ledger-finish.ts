@@ -42,6 +42,19 @@ export const ledgerFinishCases: readonly ConformanceCase[] = Object.freeze([
     equal(expiries, [clock.now() + 2_000, clock.now() + 500], "the expiries");
   }),
 
+  ...timedOnLedgers("[R4 T4] a status that has expired leaves nothing to the completion after it", async (context) => {
+    const { ledger, results, clock, envelope } = context;
+    const published = envelope({ visibilityTimeoutMs: 60_000 });
+    await ledger.enqueue([published]);
+    const delivery = await claimOne(ledger);
+    await results.set(published.id, "running", { ttl: 1_000, progress: 1, payload: 2, meta: { old: true } });
+    await clock.advance(1_000);
+    equal(await results.get(published.id), undefined, "the status before");
+    equal((await ledger.finish([success(delivery)]))[0]?.state, "succeeded", "the outcome");
+    const status = present(await results.get(published.id), "the status");
+    equal([status.meta, "progress" in status, "payload" in status], [{}, false, false], "what is left of the expired one");
+  }),
+
   ...onLedgers("[T4] payloads of any JSON value reach status and group", async ({ ledger, results, envelope, id }) => {
     const groupId = id("group");
     const published = JSON_VALUES.map(([name]) => envelope({ groupId, name }));

@@ -16,6 +16,20 @@ export const resultListingCases: readonly ConformanceCase[] = Object.freeze([
     equal((await results.list()).items.map((status) => status.id), ids.toReversed(), "the ids");
   }),
 
+  timedLaw("[R4 R8] a status that is set anew after it expired or was removed is the latest created", async ({ results, clock, id }) => {
+    const [expired, removed, kept] = [id(), id(), id()];
+    await results.setMany([{ id: expired, state: "succeeded", ttl: 1_000 }, { id: removed, state: "queued" }, {
+      id: kept,
+      state: "queued",
+    }]);
+    await clock.advance(1_000);
+    await results.remove(removed);
+    await results.set(expired, "queued");
+    equal((await results.list()).items.map((status) => status.id), [expired, kept], "the ids when one has come anew");
+    await results.set(removed, "queued");
+    equal((await results.list()).items.map((status) => status.id), [removed, expired, kept], "the ids when both have");
+  }),
+
   law("[R8] the order within one call is that of the call", async ({ results, id }) => {
     const updates = Array.from({ length: 30 }, () => ({ id: id(), state: "queued" as const }));
     await results.setMany(updates);

@@ -2,7 +2,7 @@ import type { Adapter } from "../../contracts/adapter.ts";
 import type { ManualClock } from "../../time/manual-clock.ts";
 import { isDeepStrictEqual, show } from "../assert.ts";
 import type { Operation } from "./operation.ts";
-import { Side } from "./side.ts";
+import { Side, type SideOptions } from "./side.ts";
 
 /** Two adapters that are to agree, each on a namespace that nothing was written to. */
 export interface Pair {
@@ -12,6 +12,8 @@ export interface Pair {
   readonly subject: readonly Adapter[];
   /** The clock that all of them live by. */
   readonly clock: ManualClock;
+  /** What is not compared. @default everything is */
+  readonly options?: SideOptions;
 }
 
 /** Where two adapters part. */
@@ -22,18 +24,21 @@ export interface Disagreement {
   readonly message: string;
 }
 
+// No two operations at one instant, so that the order of the calls decides what comes first. As far apart as this because an adapter may
+// take a moment to put what has fallen due back into its place while other work is at hand.
+const stepMs = 200;
+
 // Everything is compared now and then, and at the end: what an operation broke may show in no later answer.
 const readEvery = 10;
 
 /** Carries out operations on both, one after the other, and compares every answer. `undefined` when they agree to the end. */
 export async function findDisagreement(
   operations: readonly Operation[],
-  { reference, subject, clock }: Pair,
+  { reference, subject, clock, options }: Pair,
 ): Promise<Disagreement | undefined> {
-  const [right, tested] = [new Side(reference), new Side(subject)];
+  const [right, tested] = [new Side(reference, options), new Side(subject, options)];
   for (const [index, operation] of operations.entries()) {
-    // No two operations at one instant: what comes first then is decided by the order of the calls.
-    await clock.advance(operation.kind === "advance" ? operation.ms : 1);
+    await clock.advance(operation.kind === "advance" ? operation.ms : stepMs);
     const differs = compare(await answerOf(right, operation), await answerOf(tested, operation));
     if (differs !== undefined) return { after: index + 1, message: `operation ${index + 1}, ${show(operation)}: ${differs}` };
     if (index % readEvery !== readEvery - 1 && index !== operations.length - 1) continue;

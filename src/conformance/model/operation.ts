@@ -89,8 +89,8 @@ export const GROUPS = 3;
 const membersApart = 2;
 
 const payloads: readonly unknown[] = [null, [], {}, 0, "", { nested: [null, { deep: [] }] }, "\u0000\ud800", 2 ** 53];
-const shortTimes: readonly number[] = [5, 50, 500, 5_000];
-const longTimes: readonly number[] = [1, 4, 40, 400, 4_000, 40_000, 90_000_000, 700_000_000];
+const shortTimes: readonly number[] = [200, 1_000, 5_000, 20_000];
+const longTimes: readonly number[] = [200, 800, 1_000, 4_000, 16_000, 40_000, 90_000_000, 700_000_000];
 const terminal: readonly TerminalState[] = ["succeeded", "failed", "cancelled"];
 
 /** Draws one operation of one of the given kinds; one that is named more often comes more often. */

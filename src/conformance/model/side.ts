@@ -1,10 +1,12 @@
 import type { Adapter } from "../../contracts/adapter.ts";
+import type { ClaimOptions } from "../../contracts/broker.ts";
 import type { Completion, TaskLedger } from "../../contracts/task-ledger.ts";
 import type { DeadLetter, Delivery, SettleRequest } from "../../model/delivery.ts";
 import type { Envelope } from "../../model/envelope.ts";
 import { envelope } from "../../model/envelope.ts";
 import type { ChordClaim } from "../../model/group.ts";
 import type { Page } from "../../model/page.ts";
+import type { TaskStatus } from "../../model/task-status.ts";
 import { present } from "../assert.ts";
 import { anotherAttempt, death, putBack, success } from "../ledger-steps.ts";
 import type { DrawnEnd, DrawnTask, Operation } from "./operation.ts";
@@ -16,16 +18,32 @@ const groupId = (group: number) => `group/${group}`;
 const allTasks = Array.from({ length: TASKS }, (_, task) => taskId(task));
 const allGroups = Array.from({ length: GROUPS }, (_, group) => groupId(group));
 
+/** What a {@link Side} leaves out, because an adapter that keeps delivery and status in one row may differ in it. */
+export interface SideOptions {
+  /**
+   * Leaves out where tasks stand, in their queue and in lists: a replayed one may keep the place of its status, and a status that comes
+   * anew that of its delivery. @default false
+   */
+  readonly ignoresPlaces?: boolean;
+  /**
+   * Leaves out since when a status knows its task, and what the envelope said of it (name, queue, group, meta): tasks enter by one store
+   * here and go on in another. @default false
+   */
+  readonly ignoresOrigins?: boolean;
+}
+
 /** One adapter on which operations are carried out, with what came of earlier ones. */
 export class Side {
   readonly #connections: readonly Adapter[];
   readonly #ledgers: readonly TaskLedger[];
   readonly #deliveries: Delivery[] = [];
   readonly #chords: ChordClaim[] = [];
+  readonly #options: SideOptions;
   #turn = 0;
 
   /** Works on connections to one namespace, in turn. */
-  constructor(connections: readonly Adapter[]) {
+  constructor(connections: readonly Adapter[], options: SideOptions = {}) {
+    this.#options = options;
     this.#connections = connections;
     this.#ledgers = connections.map(({ broker, results }) => present(broker.joinWith(results), "a ledger of the adapter's own stores"));
   }
@@ -42,9 +60,9 @@ export class Side {
       case "enqueue":
         return ledger.enqueue(operation.tasks.map(toEnvelope));
       case "claim":
-        return this.#claimed(await broker.claim(claimOptions(operation)));
+        return this.#claimed(await broker.claim(this.#claimOptions(operation)));
       case "claimTask":
-        return this.#claimed(await ledger.claim(claimOptions(operation)));
+        return this.#claimed(await ledger.claim(this.#claimOptions(operation)));
       case "settle":
         return broker.settle(operation.requests.flatMap(({ back, settlement }): SettleRequest[] => {
           const delivery = this.#delivery(back);
@@ -74,7 +92,9 @@ export class Side {
       case "buried":
         return (await allPages((cursor) => broker.deadLetters.list({}, { limit: 2, ...cursor }))).map(withoutExpiry);
       case "statuses":
-        return results.getMany(allTasks);
+        return (await results.getMany(allTasks)).map((status) => {
+          return this.#options.ignoresOrigins && status !== undefined ? withoutOrigin(status) : status;
+        });
       case "groups":
         return Promise.all(allGroups.map((id) => results.getGroup(id)));
       case "workers":
@@ -88,8 +108,12 @@ export class Side {
         return results.setMany(operation.updates.map(({ task, ...update }) => ({ ...update, id: taskId(task) })));
       case "list": {
         const { states, tag, limit } = operation;
-        const filter = { ...(states === undefined ? {} : { state: states }), ...(tag === undefined ? {} : { meta: { tag } }) };
-        return (await allPages((cursor) => results.list(filter, { limit, ...cursor }))).map((status) => status.id);
+        const filter = {
+          ...(states === undefined ? {} : { state: states }),
+          ...(tag === undefined || this.#options.ignoresOrigins ? {} : { meta: { tag } }),
+        };
+        const ids = (await allPages((cursor) => results.list(filter, { limit, ...cursor }))).map((status) => status.id);
+        return this.#options.ignoresPlaces ? ids.toSorted() : ids;
       }
       case "remove":
         return results.remove(taskId(operation.task));
@@ -148,13 +172,22 @@ export class Side {
     return this.#deliveries.at(-1 - back);
   }
 
+  #claimOptions({ queues, limit, leaseMs }: Extract<Operation, { readonly kind: "claim" | "claimTask" }>): ClaimOptions {
+    // Whoever does not know the places cannot know what a limit leaves.
+    return { queues: queues.map(queueName), limit: this.#options.ignoresPlaces ? 1_000 : limit, leaseMs, consumer: "drawn" };
+  }
+
   #claimed(deliveries: readonly Delivery[]): unknown {
     // Within each queue the order is law, between them it is not.
-    const inOrder = Array.from({ length: QUEUES }, (_, queue) => deliveries.filter((one) => one.envelope.queue === queueName(queue)))
-      .flat();
+    const byQueue = Array.from({ length: QUEUES }, (_, queue) => deliveries.filter((one) => one.envelope.queue === queueName(queue)));
+    const inOrder = this.#options.ignoresPlaces ? deliveries.toSorted(byTask) : byQueue.flat();
     this.#deliveries.push(...inOrder);
     return inOrder.map((delivery) => ({ ...delivery, token: undefined }));
   }
+}
+
+function byTask(a: Delivery, b: Delivery): number {
+  return a.envelope.id < b.envelope.id ? -1 : 1;
 }
 
 function toEnvelope({ task, queue, group, ...fields }: DrawnTask): Envelope {
@@ -166,10 +199,6 @@ function toEnvelope({ task, queue, group, ...fields }: DrawnTask): Envelope {
     enqueuedAt: 1,
     ...(group === undefined ? {} : { groupId: groupId(group) }),
   });
-}
-
-function claimOptions({ queues, limit, leaseMs }: Extract<Operation, { readonly kind: "claim" | "claimTask" }>) {
-  return { queues: queues.map(queueName), limit, leaseMs, consumer: "drawn" };
 }
 
 function replayOptions({ tasks, limit, delayMs }: Extract<Operation, { readonly kind: "replay" | "replayTasks" }>) {
@@ -189,6 +218,10 @@ function ending(delivery: Delivery, end: DrawnEnd, payload: unknown): Completion
     case "cancelled":
       return { delivery, settlement: { kind: "ack" }, status: { state: "cancelled" } };
   }
+}
+
+function withoutOrigin({ createdAt: _createdAt, name: _name, queue: _queue, groupId: _groupId, meta: _meta, ...status }: TaskStatus) {
+  return status;
 }
 
 function withoutExpiry({ expiresAt: _, ...letter }: DeadLetter) {
