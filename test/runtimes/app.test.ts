@@ -31,8 +31,11 @@ test("sqlite: the result is read through another connection to the file", {
   timeout,
 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), "stem-runtime-"));
-  await showTwoConnections(`sqlite:${join(folder, "stem.db")}`, "runtime");
-  await rm(folder, { recursive: true });
+  try {
+    await showTwoConnections(`sqlite:${join(folder, "stem.db")}`, "runtime");
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 test("postgres: the result is read through another connection to the server", {

@@ -27,7 +27,7 @@ export interface PostgresServer extends AsyncDisposable {
   readonly url: string;
   /** Its port; the same after a restart. */
   readonly port: number;
-  /** Kills the server as `kill -9` does, without a word to its clients. */
+  /** Kills the server and its sessions as `kill -9` does, without a word to its clients. */
   kill(): Promise<void>;
   /** Shuts the server down, ending its clients' connections with an error; the data stays for a {@link PostgresServer.restart}. */
   halt(): Promise<void>;
@@ -82,7 +82,10 @@ function controlServer(first: ChildProcess, control: Control): PostgresServer {
     if (child.exitCode === null && child.signalCode === null) {
       const gone = once(child, "exit");
       child.ref();
+      // Sessions outlive a killed server for a moment, and go on answering.
+      const sessions = signal === "SIGKILL" ? childrenOf(child.pid) : [];
       child.kill(signal);
+      for (const pid of sessions) killProcess(pid);
       await gone;
     }
     if (child.pid !== undefined) control.folder.forget(child.pid);
@@ -106,7 +109,23 @@ function controlServer(first: ChildProcess, control: Control): PostgresServer {
   };
 }
 
-// The children of a killed server notice its death by themselves; until they are gone it refuses to start.
+function childrenOf(parent: number | undefined): number[] {
+  const rows = execFileSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" }).trim().split("\n").map((row) =>
+    row.trim().split(/\s+/).map(Number)
+  );
+  return rows.flatMap(([pid, of]) => pid !== undefined && of === parent ? [pid] : []);
+}
+
+function killProcess(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    // It noticed its server's death by itself.
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+  }
+}
+
+// Until every process of a killed server is gone, it refuses to start.
 async function relaunch(control: Control): Promise<ChildProcess> {
   const deadline = performance.now() + startDeadlineMs;
   for (;;) {

@@ -2,9 +2,11 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { chmodSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
 import process from "node:process";
 import type { Command } from "./runtimes.ts";
-import { createServerFolder } from "./server-folder.ts";
+import { createServerFolder, type ServerFolder } from "./server-folder.ts";
 
 /** How the program is run. */
 export interface RunCommandOptions {
@@ -34,7 +36,7 @@ export async function runCommand(command: Command, options: RunCommandOptions): 
   const child = spawn(command.program, command.args, {
     cwd: options.cwd,
     detached: true,
-    env: { ...process.env, ...process.stdout.isTTY ? {} : { NO_COLOR: "1" }, ...options.environment },
+    env: { ...process.env, ...(process.stdout.isTTY ? {} : { NO_COLOR: "1" }), TMPDIR: temporaryFolder(guard), ...options.environment },
     stdio: ["ignore", options.output === "show" ? "inherit" : "pipe", options.output === "show" ? "inherit" : "pipe"],
   });
   const { pid } = child;
@@ -74,4 +76,13 @@ export async function runCommand(command: Command, options: RunCommandOptions): 
     killGroup("SIGKILL");
     guard.forget(-pid);
   }
+}
+
+// What the program leaves in its temporary folder goes with the guard. Servers that run under another user have to get through.
+function temporaryFolder(guard: ServerFolder): string {
+  const folder = join(guard.path, "tmp");
+  mkdirSync(folder);
+  chmodSync(folder, 0o1777);
+  chmodSync(guard.path, 0o711);
+  return folder;
 }

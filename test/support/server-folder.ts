@@ -51,7 +51,8 @@ for note in "$1"/*.pid; do
   while [ "$left" -gt 0 ] && alive "$pid"; do left=$((left - 1)); sleep 0.05; done
   kill -s KILL -- "$pid" 2>/dev/null
 done
-rm -rf -- "$1"
+# A server of another folder inside this one may still be on its way out.
+rm -rf -- "$1" 2>/dev/null || { sleep 1; rm -rf -- "$1"; }
 `;
 
 /** Makes the folder and starts its watcher. */
