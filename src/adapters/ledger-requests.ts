@@ -44,7 +44,7 @@ export interface FinishItem {
 /** Checks an envelope and prepares its status. */
 export function toEnqueueItem(envelope: Envelope, limits: LedgerLimits): EnqueueItem {
   const item = toPublishItem(envelope, limits.maxEnvelopeLength);
-  return { ...item, status: queuedStatus(envelope) };
+  return { envelope: item.envelope, text: item.text, status: queuedStatus(envelope) };
 }
 
 /** The status of an envelope that waits. The envelope was checked, and its meta is a part of its text. */

@@ -99,9 +99,9 @@ export interface EnvelopeOptions {
  */
 export function envelope(input: EnvelopeInput, options: EnvelopeOptions = {}): Envelope {
   const clock = options.clock ?? systemClock;
-  return validateEnvelope({
-    ...input,
+  const given = {
     id: input.id ?? uuidV7(clock),
+    name: input.name,
     queue: input.queue ?? DEFAULT_QUEUE,
     headers: { ...input.headers },
     meta: { [ARGS_ENCODER_META]: "json", ...input.meta },
@@ -109,7 +109,9 @@ export function envelope(input: EnvelopeInput, options: EnvelopeOptions = {}): E
     attempt: input.attempt ?? 1,
     maxRetries: input.maxRetries ?? 0,
     enqueuedAt: input.enqueuedAt ?? clock.now(),
-  });
+  };
+  // What is always there is written out, the rest is assigned to it: adding fields to a spread takes a hundred times as long on Node 20.
+  return validateEnvelope(Object.assign(Object.assign({ ...given }, input), given));
 }
 
 /**

