@@ -1,0 +1,32 @@
+/** How a child program and the test that started it talk: one JSON object a line, on standard input and output. */
+
+import process from "node:process";
+import { createInterface } from "node:readline";
+
+/** What a program says or is told: a kind, and what belongs to it. */
+export interface Message {
+  /** What it is about. */
+  readonly type: string;
+  readonly [field: string]: unknown;
+}
+
+/** Says something to the test. */
+export function say(message: Message): void {
+  process.stdout.write(`${JSON.stringify(message)}\n`);
+}
+
+/** What the test tells, until it closes the line. */
+export async function* told(): AsyncGenerator<string> {
+  for await (const line of createInterface({ input: process.stdin })) yield line;
+}
+
+/** Milliseconds on the clock that all Node processes of this machine share. */
+export function machineMs(): number {
+  return Number(process.hrtime.bigint()) / 1_000_000;
+}
+
+/** The options that the test started this program with. */
+export function optionsOf<Options>(defaults: Options): Options {
+  const given: Partial<Options> = JSON.parse(process.argv[2] ?? "{}");
+  return { ...defaults, ...given };
+}
