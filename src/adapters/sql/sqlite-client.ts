@@ -12,6 +12,8 @@ export interface SafeClientOptions {
   readonly busyTimeoutMs: number;
   /** Statements that every new connection starts with: settings that the file does not keep. */
   readonly onConnect: readonly string[];
+  /** Whether the database lives in its connection: then that one is never dropped. @default false */
+  readonly inMemory?: boolean | undefined;
 }
 
 const FIRST_PAUSE_MS = 1;
@@ -29,16 +31,27 @@ export class SafeClient {
   readonly #client: Client;
   readonly #options: SafeClientOptions;
   readonly #mutex = new Mutex();
+  readonly #settings: string[];
+  // Whether the present connection has its settings.
+  #settled = false;
 
   /** Takes over a client that was made with `concurrency: 1` and a short `timeout`; nothing else may use it. */
   constructor(client: Client, options: SafeClientOptions) {
     this.#client = client;
     this.#options = options;
+    this.#settings = [...options.onConnect];
   }
 
-  /** Applies the settings of a new connection. Called once before anything else. */
+  /** Connects, so that what cannot be opened is known. Every other call does so too. */
   prepare(): Promise<void> {
-    return this.#alone(() => this.#applySettings());
+    return this.#alone(async () => {});
+  }
+
+  /** Adds a setting to those of every connection; it holds for whatever is called afterwards. */
+  demand(setting: string): void {
+    if (this.#settings.includes(setting)) return;
+    this.#settings.push(setting);
+    this.#settled = false;
   }
 
   /** Runs one statement. */
@@ -89,10 +102,12 @@ export class SafeClient {
     const deadline = systemClock.monotonic() + this.#options.busyTimeoutMs;
     for (;;) {
       try {
+        // Inside, because they have to wait as well: the switch of a new file to WAL needs it for itself.
+        if (!this.#settled) await this.#applySettings();
         return await operation();
       } catch (error) {
-        if (!isBusy(error)) throw error;
-        await this.#reconnect();
+        if (!isBusy(error) || this.#options.inMemory === true) throw error;
+        await this.#drop();
         await this.#untilFree(deadline, error);
       }
     }
@@ -113,15 +128,16 @@ export class SafeClient {
     }
   }
 
-  async #reconnect(): Promise<void> {
+  async #drop(): Promise<void> {
     if (this.#client.closed) return;
+    this.#settled = false;
     // oxlint-disable-next-line typescript/await-thenable -- declared to return nothing, but it is asynchronous.
     await this.#client.reconnect();
-    await this.#applySettings();
   }
 
   async #applySettings(): Promise<void> {
-    for (const statement of this.#options.onConnect) await this.#client.executeMultiple(statement);
+    for (const setting of this.#settings) await this.#client.executeMultiple(setting);
+    this.#settled = true;
   }
 
   /** Drops the connection after a transaction that saw a busy database, and lets the others in when it ends, however it ends. */
@@ -140,7 +156,7 @@ export class SafeClient {
       if (ended) return;
       ended = true;
       try {
-        if (tainted) await this.#reconnect();
+        if (tainted && this.#options.inMemory !== true) await this.#drop();
       } finally {
         onClosed();
       }
