@@ -7,7 +7,7 @@
 // Tasks
 export { task } from "./tasks/task.ts";
 export type { AnyTask, Task, TaskDefinition, TaskMetadata, ValidatedTaskDefinition } from "./tasks/task.ts";
-export type { LinkedCall, NamedCall, TaskCall } from "./tasks/task-call.ts";
+export type { CallParameters, LinkedCall, NamedCall, TaskCall } from "./tasks/task-call.ts";
 export type { TaskContext } from "./tasks/context.ts";
 export type { TaskDefaults } from "./tasks/task-options.ts";
 export type { Middleware } from "./tasks/middleware.ts";

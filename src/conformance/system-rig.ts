@@ -9,7 +9,6 @@ import type { TaskStatus } from "../model/task-status.ts";
 import type { StemOptions } from "../producer/stem.ts";
 import { Stem } from "../producer/stem.ts";
 import type { TaskHandle } from "../producer/task-handle.ts";
-import type { AnyTask } from "../tasks/task.ts";
 import { withDeadline } from "../time/sleep.ts";
 import type { WorkerEvent } from "../worker/events.ts";
 import type { WorkerOptions } from "../worker/worker-options.ts";
@@ -227,11 +226,6 @@ export function gate(context: Pick<CaseContext, "within">): Gate {
       for (const [name, wait] of waiting) wait.resolve(name);
     },
   };
-}
-
-/** Makes a registry's list of tasks; their types do not matter to a worker. */
-export function tasksOf(...tasks: readonly AnyTask[]): readonly AnyTask[] {
-  return tasks;
 }
 
 function withRig(run: (rig: Rig) => Promise<void>): ConformanceCase["run"] {

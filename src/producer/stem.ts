@@ -14,7 +14,7 @@ import type { Middleware } from "../tasks/middleware.ts";
 import { intercept } from "../tasks/middleware.ts";
 import { TaskRegistry } from "../tasks/registry.ts";
 import type { AnyTask, Task } from "../tasks/task.ts";
-import type { NamedCall, TaskCall } from "../tasks/task-call.ts";
+import type { CallParameters, NamedCall, TaskCall } from "../tasks/task-call.ts";
 import type { Clock } from "../time/clock.ts";
 import { systemClock } from "../time/clock.ts";
 import type { EnvelopeSources, Lineage } from "./envelope-builder.ts";
@@ -40,8 +40,7 @@ export interface StemOptions extends TaskSystem, EncoderRegistryOptions {
 export type EnqueueOptions<Input = unknown> = TaskCall<Input> & WriteOptions;
 
 /** The last parameter of `enqueue`: it may be left out when the task takes no arguments. */
-export type EnqueueParameters<Input> = undefined extends Input ? [options?: EnqueueOptions<Input>]
-  : [options: EnqueueOptions<Input> & { readonly args: Input }];
+export type EnqueueParameters<Input> = CallParameters<Input, WriteOptions>;
 
 /**
  * Enqueues tasks, and finds them again.

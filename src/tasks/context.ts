@@ -1,6 +1,6 @@
 import type { Envelope } from "../model/envelope.ts";
 import type { RetryOptions } from "./signals.ts";
-import type { TaskCall } from "./task-call.ts";
+import type { CallParameters } from "./task-call.ts";
 import type { Task } from "./task.ts";
 
 /** What a handler knows about its task, and can do for it. */
@@ -45,5 +45,5 @@ export interface TaskContext {
   /** Ends the task as failed, without another attempt; it goes to the dead letters with the reason. */
   reject(reason?: string): never;
   /** Enqueues another task that inherits nothing but the lineage: parent id, root id and trace headers. Answers its id. */
-  enqueue<Input>(task: Task<Input> | string, call?: TaskCall<NoInfer<Input>>): Promise<string>;
+  enqueue<Input>(task: Task<Input> | string, ...parameters: CallParameters<NoInfer<Input>>): Promise<string>;
 }

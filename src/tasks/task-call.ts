@@ -27,6 +27,10 @@ export interface TaskCall<Input = unknown> extends TaskDefaults {
   } | undefined;
 }
 
+/** The last parameter of a call of a task: it may be left out when the task takes no arguments. */
+export type CallParameters<Input, Extra = unknown> = undefined extends Input ? [call?: TaskCall<Input> & Extra]
+  : [call: TaskCall<Input> & Extra & { readonly args: Input }];
+
 /** A call that names its task. */
 export interface NamedCall<Input = unknown> extends TaskCall<Input> {
   /** The task, or its name. */

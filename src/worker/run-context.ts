@@ -7,7 +7,7 @@ import type { TaskContext } from "../tasks/context.ts";
 import type { RetryOptions } from "../tasks/signals.ts";
 import { RejectSignal, RetrySignal } from "../tasks/signals.ts";
 import type { Task } from "../tasks/task.ts";
-import type { TaskCall } from "../tasks/task-call.ts";
+import type { CallParameters } from "../tasks/task-call.ts";
 import type { HeldTask } from "./held-task.ts";
 
 /** What contexts of one worker have in common. */
@@ -92,10 +92,10 @@ export class RunContext implements TaskContext {
     throw new RejectSignal(reason);
   }
 
-  async enqueue<Input>(task: Task<Input> | string, call: TaskCall<NoInfer<Input>> = {}): Promise<string> {
+  async enqueue<Input>(task: Task<Input> | string, ...[call]: CallParameters<NoInfer<Input>>): Promise<string> {
     const { stem } = this.#sources;
     const lineage = { parentId: this.id, rootId: this.rootId, headers: traceHeaders(this.headers) };
-    const child = await stem.prepare({ ...call, task }, lineage);
+    const child = await stem.prepare({ task, ...call }, lineage);
     await stem.publish([child]);
     return child.id;
   }

@@ -138,6 +138,8 @@ test("children are typed as well", { timeout }, () => {
       expectType<Same<typeof id, string>>();
       // @ts-expect-error A number is wanted.
       await ctx.enqueue(add, { args: { a: "1" } });
+      // @ts-expect-error The arguments are missing.
+      await ctx.enqueue(add);
       return id;
     },
   });
