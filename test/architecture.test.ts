@@ -66,8 +66,6 @@ const castBudget: Readonly<Record<string, number>> = {
   errors: 1,
   // A result's type is the task's word; it comes back from a store as an unknown value.
   producer: 1,
-  // An object without its absent fields, which `Object.fromEntries` cannot express.
-  tasks: 1,
   // JSON text that a store wrote itself is read back as what it was.
   adapters: 1,
   // The SQL kit seam: one kit and one builder for two dialects and their drivers, rows and arguments by the names of their shape; JSON as above.
