@@ -8,6 +8,8 @@ import { rowSource } from "./row-source.ts";
 
 /** What Postgres' side of the seam depends on. */
 export interface PostgresDialectOptions {
+  /** The schema of the tables. */
+  readonly schema: string;
   /** The channel of `LISTEN` and `NOTIFY`. */
   readonly channel: string;
   /** Whether a clock was injected: then its time counts, and not the server's. */
@@ -16,6 +18,7 @@ export interface PostgresDialectOptions {
 
 /** Postgres' side of the seam: many writers, the server's time, notifications. */
 export function postgresDialect(options: PostgresDialectOptions): Dialect {
+  const sequence = sql.raw(`${literal(`"${options.schema}"."tasks_seq_seq"`)}::regclass`);
   return {
     // statement_timestamp, because it is one value for the whole statement, so that an index can be searched with it, and moves on between
     // the statements of a transaction. clock_timestamp is evaluated per row; now() stands still until the commit.
@@ -49,6 +52,12 @@ export function postgresDialect(options: PostgresDialectOptions): Dialect {
         (value) => sql<string>`${value}`,
       );
     },
+
+    numbered: ({ from, table }, key) => ({
+      from: sql`(select ${table}.*, nextval(${sequence}) as seq from (select * from ${from} order by position) as ${table}) as ${table}`,
+      seq: sql`${table}.seq`,
+      orderBy: sql`${key}`,
+    }),
 
     greatest: (a, b): SQL<number> => sql<number>`greatest(${a}, ${b})`.mapWith(Number),
 

@@ -30,6 +30,9 @@ export const sqliteDialect: Dialect = {
     return rowSource(name, shape, sql`(select ${list} from json_each(${sql.placeholder(name)})) as ${table}`, own);
   },
 
+  // One writes at a time, so the order of the batch is that of the rows too.
+  numbered: ({ from, position }) => ({ from, seq: sql`null`, orderBy: position }),
+
   greatest: (a, b): SQL<number> => sql<number>`max(${a}, ${b})`.mapWith(Number),
 
   jsonContains: (whole, part): SQL<boolean> =>

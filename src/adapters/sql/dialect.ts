@@ -8,10 +8,22 @@ export type Builder = Pick<
   "select" | "selectDistinct" | "insert" | "update" | "delete" | "with" | "$with"
 >;
 
+/** A batch on its way into a table whose rows the database numbers. */
+export interface NumberedRows {
+  /** Stands after FROM, with the columns of the batch. */
+  readonly from: SQL;
+  /** The number that each row gets; null where the table itself gives it. */
+  readonly seq: SQL;
+  /** In which order the rows are taken. */
+  readonly orderBy: SQL;
+}
+
 /** A batch as a table: `from` stands after FROM (or in `update … from`), the columns anywhere in the statement. */
 export interface RowSource<R extends RowShape> {
   /** The rows, under the name of the argument. */
   readonly from: SQL;
+  /** That name. */
+  readonly table: SQLWrapper;
   /** The columns, by name. */
   readonly column: { readonly [K in keyof R]: SQL<R[K] extends "text" ? string : number> };
   /**
@@ -50,6 +62,11 @@ export interface Dialect {
   anyOf(column: SQLWrapper, subselect: SQLWrapper): SQL<boolean>;
   /** Unpacks the batch argument of that name. */
   rows<R extends RowShape>(name: string, shape: R): RowSource<R>;
+  /**
+   * Numbers the rows of a batch for the table `tasks` by their position, and has them taken by `key`: where several write at once, they
+   * then take the rows that they share in one order, and none waits for another in a circle.
+   */
+  numbered(rows: RowSource<RowShape>, key: SQLWrapper): NumberedRows;
   /** The larger of two values; null when either is null on SQLite, the other one on Postgres: use it with values. */
   greatest(a: SQLWrapper, b: SQLWrapper): SQL<number>;
   /** Whether every member of the JSON object `part` (strings, numbers, booleans) stands in the JSON object `whole`; of doubled keys the last counts. */
@@ -62,7 +79,7 @@ export const NOW = "now";
 export const SIGNAL = "signal";
 
 /** What a dialect's way of unpacking a row needs of a column. */
-export interface NamedColumn {
+interface NamedColumn {
   /** The column's name in the batch. */
   readonly name: string;
   /** Its type. */

@@ -169,6 +169,6 @@ function reportStatements(database: SqlDatabase): ReportStatements {
             eq(groupMembers.taskId, members.column.taskId),
           ),
         )
-        .where(and(eq(groupMembers.ns, ns), isKept(groups, now)))),
+        .where(and(eq(groupMembers.ns, members.own(ns)), isKept(groups, now)))),
   };
 }

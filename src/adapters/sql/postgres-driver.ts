@@ -163,7 +163,7 @@ async function useClient(client: Sql, use: ClientUse): Promise<SqlDatabase> {
     prefix: schema,
     // Under the types of the SQLite builder: at run time both have what the statements call.
     db: database as unknown as Builder,
-    dialect: postgresDialect({ channel, injectedClock: use.clock !== undefined }),
+    dialect: postgresDialect({ schema, channel, injectedClock: use.clock !== undefined }),
     tables: defineTables(postgresKit(schema)),
     signals,
     announces: true,

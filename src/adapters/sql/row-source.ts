@@ -9,6 +9,7 @@ export function rowSource<R extends RowShape>(name: string, shape: R, from: SQL,
   const columns = Object.keys(shape).map((column) => [column, sql`${table}.${sql.identifier(column)}`] as const);
   return {
     from,
+    table,
     own,
     // Object.fromEntries forgets which name has which type; the shape knows.
     column: Object.fromEntries(columns) as RowSource<R>["column"],

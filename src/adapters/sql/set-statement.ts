@@ -35,15 +35,17 @@ export type SetStatement = Statement<typeof SHAPE, { readonly id: string }>;
 /**
  * Makes the statement that records statuses, each where the order of truth permits. No id may come twice in one batch.
  *
- * New rows get their `seq` in the order of the batch, which is that of `list`; so the rows are taken in that order too, and two batches that
- * name the same tasks the other way round may deadlock. The database ends one of them, and it is repeated.
+ * New rows get their `seq` in the order of the batch, which is that of `list`.
  */
 export function setStatement(database: SqlDatabase): SetStatement {
-  return database.statement("set", SHAPE, ({ db, tables: { tasks, newTasks }, args: { ns, writes }, dialect: { now, signal } }) => {
-    const { from, column, position } = writes;
-    const source = selectInto(newTasks, {
+  return database.statement("set", SHAPE, ({ db, tables: { tasks }, args: { ns, writes }, dialect }) => {
+    const { now, signal } = dialect;
+    const { column } = writes;
+    const { from, seq, orderBy } = dialect.numbered(writes, column.id);
+    const source = selectInto(tasks, {
       ...column,
       ns,
+      seq,
       attempt: sql`coalesce(${column.attempt}, 1)`,
       // Nobody reads this before a publication replaces it; until then it tells the statement whether an attempt was given.
       deliveryAttempt: sql`coalesce(${column.attempt}, 0)`,
@@ -52,41 +54,40 @@ export function setStatement(database: SqlDatabase): SetStatement {
       startedAt: sql`case when ${column.state} = 'running' then ${now} end`,
       finishedAt: sql`case when ${hasEnded(column.state)} then ${now} end`,
       expiresAt: sql`${now} + ${column.ttlMs}`,
-    }, { from, orderBy: position });
-    const next = { ...excludedStatus(newTasks), attempt: attemptGiven(tasks, newTasks, now) };
-    const set = { ...mergedStatus(tasks, next, now), seq: newPlace(tasks, newTasks, now) };
-    return db.insert(newTasks).select(source).onConflictDoUpdate({
-      target: [newTasks.ns, newTasks.id],
-      set,
+    }, { from, orderBy });
+    const next = { ...excludedStatus(tasks), attempt: attemptGiven(tasks, now) };
+    return db.insert(tasks).select(source).onConflictDoUpdate({
+      target: [tasks.ns, tasks.id],
+      set: { ...mergedStatus(tasks, next, now), seq: newPlace(tasks, now) },
       setWhere: accepts(tasks, next, now),
-    }).returning({ id: newTasks.id, signal });
+    }).returning({ id: tasks.id, signal });
   });
 }
 
 /** What the batch gives, as an update sees it that found a row of that id. */
-function excludedStatus(newTasks: Tables["newTasks"]) {
+function excludedStatus(tasks: Tables["tasks"]) {
   return {
-    state: excluded(newTasks.state),
-    payload: excluded(newTasks.payload),
-    error: excluded(newTasks.error),
-    meta: excluded(newTasks.meta),
-    progress: excluded(newTasks.progress),
-    name: excluded(newTasks.name),
-    queue: excluded(newTasks.queue),
-    worker: excluded(newTasks.worker),
-    groupId: excluded(newTasks.groupId),
-    expiresAt: excluded(newTasks.expiresAt),
+    state: excluded(tasks.state),
+    payload: excluded(tasks.payload),
+    error: excluded(tasks.error),
+    meta: excluded(tasks.meta),
+    progress: excluded(tasks.progress),
+    name: excluded(tasks.name),
+    queue: excluded(tasks.queue),
+    worker: excluded(tasks.worker),
+    groupId: excluded(tasks.groupId),
+    expiresAt: excluded(tasks.expiresAt),
   };
 }
 
-function attemptGiven(tasks: Tables["tasks"], newTasks: Tables["newTasks"], now: SQLWrapper): SQL {
-  return sql`case when ${excluded(newTasks.deliveryAttempt)} = 0 and ${isKnown(tasks, now)} then ${tasks.attempt}
-    else ${excluded(newTasks.attempt)} end`;
+function attemptGiven(tasks: Tables["tasks"], now: SQLWrapper): SQL {
+  return sql`case when ${excluded(tasks.deliveryAttempt)} = 0 and ${isKnown(tasks, now)} then ${tasks.attempt}
+    else ${excluded(tasks.attempt)} end`;
 }
 
 /** A task that is heard of anew is listed as a new one, unless its place is also that of its delivery. */
-function newPlace(tasks: Tables["tasks"], newTasks: Tables["newTasks"], now: SQLWrapper): SQL {
-  return sql`case when ${isKnown(tasks, now)} or ${tasks.phase} is not null then ${tasks.seq} else ${excluded(newTasks.seq)} end`;
+function newPlace(tasks: Tables["tasks"], now: SQLWrapper): SQL {
+  return sql`case when ${isKnown(tasks, now)} or ${tasks.phase} is not null then ${tasks.seq} else ${excluded(tasks.seq)} end`;
 }
 
 function excluded(column: Column): SQL {

@@ -1,0 +1,67 @@
+/** The statements of the SQL stores as text, so that a test can ask a database for their plans. */
+
+import { fillPlaceholders } from "drizzle-orm";
+import { drizzle as drizzleLibsql } from "drizzle-orm/libsql";
+import { drizzle as drizzlePostgres } from "drizzle-orm/postgres-js";
+import { argumentsOf, bindValues } from "../../src/adapters/sql/arguments.ts";
+import type { Shape, ValuesOf } from "../../src/adapters/sql/arguments.ts";
+import type { SqlDatabase } from "../../src/adapters/sql/database.ts";
+import type { Builder, Dialect } from "../../src/adapters/sql/dialect.ts";
+import { NOW, SIGNAL } from "../../src/adapters/sql/dialect.ts";
+import { postgresDialect } from "../../src/adapters/sql/dialect.postgres.ts";
+import { sqliteDialect } from "../../src/adapters/sql/dialect.sqlite.ts";
+import { postgresKit } from "../../src/adapters/sql/kit.postgres.ts";
+import { sqliteKit } from "../../src/adapters/sql/kit.sqlite.ts";
+import type { Preparable, StatementParts } from "../../src/adapters/sql/statement.ts";
+import { defineTables } from "../../src/adapters/sql/tables.ts";
+
+/** One statement with the values of one call. */
+export interface StatementText {
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
+/** Statements by name, which are made into text on demand. */
+export type StatementTexts = (name: string, values: Readonly<Record<string, unknown>>) => StatementText;
+
+/** Collects what `make` declares, as Postgres gets it in that schema. */
+export function postgresTexts(schema: string, make: (database: SqlDatabase) => void): StatementTexts {
+  const tables = defineTables(postgresKit(schema));
+  const db = drizzlePostgres.mock() as unknown as Builder;
+  return collect({ tables, db, dialect: postgresDialect({ schema, channel: "nobody", injectedClock: false }) }, make);
+}
+
+/** Collects what `make` declares, as SQLite gets it. */
+export function sqliteTexts(make: (database: SqlDatabase) => void): StatementTexts {
+  return collect({ tables: defineTables(sqliteKit), db: drizzleLibsql.mock(), dialect: sqliteDialect }, make);
+}
+
+interface Side {
+  readonly tables: SqlDatabase["tables"];
+  readonly db: Builder;
+  readonly dialect: Dialect;
+}
+
+function collect({ tables, db, dialect }: Side, make: (database: SqlDatabase) => void): StatementTexts {
+  const found = new Map<string, (values: Readonly<Record<string, unknown>>) => StatementText>();
+  const database = {
+    tables,
+    statement: (name: string, shape: Shape, build: (parts: StatementParts<Shape>) => Preparable<unknown>) => {
+      found.set(name, (given) => {
+        const query = build({ db, tables, dialect, args: argumentsOf(shape, dialect) }) as unknown as {
+          toSQL(): { sql: string; params: unknown[] };
+        };
+        const { sql, params } = query.toSQL();
+        const bound = { ...bindValues(shape, given as ValuesOf<Shape>), [NOW]: Date.now(), [SIGNAL]: null };
+        return { text: sql, values: fillPlaceholders(params, bound) };
+      });
+      return { name, run: () => Promise.reject(new Error("Not on a database")) };
+    },
+  };
+  make(database as unknown as SqlDatabase);
+  return (name, values) => {
+    const statement = found.get(name);
+    if (statement === undefined) throw new Error(`Cannot find statement "${name}": expected one of ${[...found.keys()].join(", ")}`);
+    return statement(values);
+  };
+}
