@@ -18,7 +18,7 @@ import type { DatabaseHold } from "./database-hold.ts";
 import { SqlDeadLetters } from "./dead-letter-store.ts";
 import { toDeliveries } from "./delivery-row.ts";
 import { ReadyRows } from "./ready-rows.ts";
-import { publishRow, publishStatement } from "./publish-statements.ts";
+import { Publisher, publishRow } from "./publish-statements.ts";
 import { queueStatements } from "./queue-statements.ts";
 import { joinSideOf } from "./join-side.ts";
 import { SqlDeliveries } from "./deliveries.ts";
@@ -47,11 +47,11 @@ export interface SqlBrokerOptions {
 export class SqlBroker extends BrokerSurface {
   /** The namespace of all its rows. */
   readonly namespace: string;
-  protected readonly wakes = new KeyedWake<string>();
+  protected readonly wakes: KeyedWake<string> = new KeyedWake();
   readonly #hold: DatabaseHold;
   readonly #letters: SqlDeadLetters;
   readonly #broadcasts: SqlBroadcasts;
-  readonly #publish: ReturnType<typeof publishStatement>;
+  readonly #publisher: Publisher;
   readonly #deliveries: SqlDeliveries;
   readonly #queues: ReturnType<typeof queueStatements>;
   readonly #ready: ReadyRows;
@@ -76,7 +76,7 @@ export class SqlBroker extends BrokerSurface {
       maxEnvelopeLength: this.maxEnvelopeLength,
     });
     this.#broadcasts = new SqlBroadcasts({ ...shared, pollMs: options.pollMs ?? DEFAULT_POLL_MS });
-    this.#publish = publishStatement(database, "publish");
+    this.#publisher = new Publisher(database, "publish");
     this.#deliveries = new SqlDeliveries({ ...shared, letters: this.#letters });
     this.#queues = queueStatements(database);
     this.#ready = new ReadyRows({ ...shared, withStatus: false });
@@ -104,8 +104,7 @@ export class SqlBroker extends BrokerSurface {
 
   protected override async publishBatch(items: readonly PublishItem[], tx?: object): Promise<readonly boolean[]> {
     const signal = this.#queueTopics(items.map(({ envelope }) => envelope));
-    const rows = await this.#publish.run({ ns: this.namespace, items: items.map(publishRow) }, { tx, signal });
-    const accepted = new Set(rows.map(({ id }) => id));
+    const accepted = await this.#publisher.accept(this.namespace, items.map(publishRow), { tx, signal });
     return items.map(({ envelope }) => accepted.has(envelope.id));
   }
 

@@ -12,7 +12,7 @@ import type { SqlDatabase } from "./database.ts";
 import { envelopeAt } from "./delivery-row.ts";
 import { selectInto } from "./insert-rows.ts";
 import type { PublishRow } from "./publish-statements.ts";
-import { publishRow, publishStatement } from "./publish-statements.ts";
+import { Publisher, publishRow } from "./publish-statements.ts";
 import type { ReleasedRow } from "./settle-statements.ts";
 import { queueTopic, taskTopic } from "./topics.ts";
 
@@ -51,13 +51,13 @@ export interface DeadLettersOptions {
 export class SqlDeadLetters implements DeadLetterPrimitives {
   readonly #options: DeadLettersOptions;
   readonly #statements: ReturnType<typeof statementsOf>;
-  readonly #publish: ReturnType<typeof publishStatement>;
+  readonly #publisher: Publisher;
 
   /** Makes the store; nothing is sent. */
   constructor(options: DeadLettersOptions) {
     this.#options = options;
     this.#statements = statementsOf(options.database);
-    this.#publish = publishStatement(options.database, "replay");
+    this.#publisher = new Publisher(options.database, "replay");
   }
 
   /** Keeps what was released, within the transaction that released it. */
@@ -110,7 +110,7 @@ export class SqlDeadLetters implements DeadLetterPrimitives {
       // Removed first: a dead letter of the id would refuse the publication.
       await this.#statements.remove.run({ ns, ids: found.map(({ id }) => ({ id })) }, { tx });
       const signal = [...new Set(found.map(({ queue }) => queueTopic(ns, queue))), ...found.map(({ id }) => taskTopic(ns, id))];
-      await this.#publish.run({ ns, items: rows }, { tx, signal });
+      await this.#publisher.accept(ns, rows, { tx, signal });
       return found.map(({ id }) => id);
     });
   }

@@ -79,7 +79,7 @@ export const NOW = "now";
 export const SIGNAL = "signal";
 
 /** What a dialect's way of unpacking a row needs of a column. */
-interface NamedColumn {
+export interface NamedColumn {
   /** The column's name in the batch. */
   readonly name: string;
   /** Its type. */

@@ -5,6 +5,7 @@ import type { SqlDatabase } from "./database.ts";
 import { hasEnded, isKnown } from "./order-of-truth.ts";
 import { held } from "./settle-statements.ts";
 import type { Statement, StatementParts } from "./statement.ts";
+import type { Tables } from "./tables.ts";
 import type { StatusRow } from "./status-row.ts";
 import { statusColumns } from "./status-row.ts";
 
@@ -28,10 +29,32 @@ const ITEM = {
 } as const;
 
 const WRITE = { ns: "text", items: ITEM } as const;
+const USUAL_ITEM = {
+  id: "text",
+  token: "ms",
+  attempt: "int",
+  state: "text",
+  payload: "text",
+  error: "text",
+  meta: "text",
+  ttlMs: "ms",
+  // The delivery's next phase; null ends it.
+  phase: "int",
+  delayMs: "ms",
+  attempts: "int",
+  deliveries: "int",
+  // Whether the envelope goes: 0 or 1.
+  forget: "int",
+} as const;
+
+const USUAL = { ns: "text", items: USUAL_ITEM } as const;
 const LOCK = { ns: "text", items: { id: "text" } } as const;
 
 /** One task's end, or another step of it, as a row. */
 export type FinishRow = RowValues<typeof ITEM>;
+
+/** The end of a task that runs as it should, or its next step, as a row. */
+export type UsualRow = RowValues<typeof USUAL_ITEM>;
 
 /** What a write does to the delivery of its row. */
 export const DELIVERY_ACTION = Object.freeze({ keep: 0, forget: 1, bury: 2, requeue: 3 } as const);
@@ -61,7 +84,7 @@ export interface LockedRow extends StatusRow {
 /** Statements that write the status and the delivery of a row together. */
 export interface FinishStatements {
   /** Ends what runs as it should: the token is current, and the status on record is `running` at that attempt. Leaves all other rows. */
-  readonly usual: Statement<typeof WRITE, WrittenRow>;
+  readonly usual: Statement<typeof USUAL, WrittenRow>;
   /** Writes what was decided about locked rows. */
   readonly decided: Statement<typeof WRITE, WrittenRow>;
   /** Locks rows, and gives what is in them. */
@@ -71,15 +94,28 @@ export interface FinishStatements {
 /** Makes the statements of a database. */
 export function finishStatements(database: SqlDatabase): FinishStatements {
   return {
-    usual: database.statement("finish.usual", WRITE, (parts) => {
-      const { tables: { tasks }, args } = parts;
-      const { column } = args.items;
-      return write(
-        parts,
-        sql`${held(tasks, args.ns, args.items)} and ${tasks.state} = 'running'
-        and ${tasks.attempt} = ${column.attempt} and ${tasks.expiresAt} is null`,
-        { known: sql`true` },
-      );
+    // The hot path says no more than it has to: libsql compiles the text anew with every call.
+    usual: database.statement("finish.usual", USUAL, ({ db, tables: { tasks }, args, dialect: { now, signal } }) => {
+      const { from, column } = args.items;
+      return db.update(tasks).set({
+        state: column.state,
+        payload: sql`coalesce(${column.payload}, ${tasks.payload})`,
+        error: column.error,
+        meta: sql`coalesce(${column.meta}, ${tasks.meta})`,
+        updatedAt: now,
+        finishedAt: sql`case when ${column.phase} is null then ${now} end`,
+        expiresAt: sql`${now} + ${column.ttlMs}`,
+        phase: column.phase,
+        dueAt: sql`${now} + ${column.delayMs}`,
+        deliveryAttempt: sql`${tasks.deliveryAttempt} + ${column.attempts}`,
+        token: sql`${tasks.token} + 1`,
+        deliveries: sql`coalesce(${column.deliveries}, ${tasks.deliveries})`,
+        consumer: null,
+        envelope: sql`case when ${column.forget} = 0 then ${tasks.envelope} end`,
+      }).from(from).where(
+        sql`${held(tasks, args.ns, args.items)} and ${tasks.state} = 'running' and ${tasks.attempt} = ${column.attempt}
+          and ${tasks.expiresAt} is null`,
+      ).returning({ ...writtenOf(tasks), signal });
     }),
     decided: database.statement("finish.decided", WRITE, (parts) => {
       const { tables: { tasks }, args } = parts;
@@ -146,13 +182,16 @@ function write(
     consumer: sql`case when ${action("keep")} then ${tasks.consumer} end`,
     // What has ended is not delivered again: without its envelope the row is half as large.
     envelope: sql`case when ${action("forget")} then null else ${tasks.envelope} end`,
-  }).from(from).where(where).returning({
+  }).from(from).where(where).returning({ ...writtenOf(tasks), signal: dialect.signal });
+}
+
+function writtenOf(tasks: Tables["tasks"]) {
+  return {
     id: tasks.id,
     token: sql<number>`${tasks.token} - 1`.mapWith(Number),
     queue: tasks.queue,
     envelope: sql<string | null>`case when ${tasks.phase} is null then ${tasks.envelope} end`,
     deliveryAttempt: tasks.deliveryAttempt,
     deliveries: tasks.deliveries,
-    signal: dialect.signal,
-  });
+  };
 }

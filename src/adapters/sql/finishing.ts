@@ -5,11 +5,11 @@ import type { TaskState } from "../../model/task-state.ts";
 import { isTerminal } from "../../model/task-state.ts";
 import type { EnqueueItem, FinishItem, LedgerLimits } from "../ledger-requests.ts";
 import { reportOf } from "../ledger-requests.ts";
-import type { ReportWrite } from "../result-requests.ts";
+import type { ReportWrite, StatusWrite } from "../result-requests.ts";
 import type { SqlDatabase } from "./database.ts";
 import type { SqlDeadLetters } from "./dead-letter-store.ts";
 import { SqlDeliveries } from "./deliveries.ts";
-import type { FinishRow, FinishStatements, WrittenRow } from "./finish-statements.ts";
+import type { FinishRow, FinishStatements, UsualRow, WrittenRow } from "./finish-statements.ts";
 import { DELIVERY_ACTION, finishStatements } from "./finish-statements.ts";
 import type { JoinSide } from "./join-side.ts";
 import { knownStatus } from "./status-row.ts";
@@ -87,7 +87,7 @@ export class Finishing {
 
   async #writeUsual(items: readonly FinishItem[], tx?: object): Promise<ReadonlyMap<FinishItem, TaskState>> {
     const { namespace: ns } = this.#options;
-    const rows = items.flatMap((item) => item.status === undefined ? [] : [toRow(item, ACTIONS[item.settle.kind])]);
+    const rows = items.flatMap(({ settle, status }) => status === undefined ? [] : [toUsualRow(settle, status)]);
     const written = new Map<FinishItem, TaskState>();
     if (rows.length === 0) return written;
     const found = await this.#statements.usual.run({ ns, items: rows }, { tx, signal: this.#topics(items) });
@@ -167,6 +167,14 @@ export class Finishing {
 
 function keyOf({ settle }: FinishItem): string {
   return `${settle.token} ${settle.id}`;
+}
+
+function toUsualRow({ id, token, attempt, kind, delayMs }: FinishItem["settle"], status: StatusWrite): UsualRow {
+  const { state, payload, error, meta, ttlMs } = status;
+  const end = { id, token, attempt, state, payload, error, meta, ttlMs, attempts: 0, forget: kind === "ack" ? 1 : 0 };
+  if (kind === "ack" || kind === "deadLetter") return end;
+  const later = delayMs > 0 ? { phase: 1, delayMs } : { phase: 0 };
+  return { ...end, ...later, attempts: kind === "retry" ? 1 : 0, deliveries: 0 };
 }
 
 function toRow({ settle, status }: FinishItem, action: number): FinishRow {

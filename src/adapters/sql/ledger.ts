@@ -14,7 +14,7 @@ import type { SqlDatabase } from "./database.ts";
 import type { SqlDeadLetters } from "./dead-letter-store.ts";
 import { toDelivery } from "./delivery-row.ts";
 import { Finishing } from "./finishing.ts";
-import { enqueueRow, publishStatement } from "./publish-statements.ts";
+import { enqueueRow, Publisher } from "./publish-statements.ts";
 import { queueStatements } from "./queue-statements.ts";
 import { ReadyRows } from "./ready-rows.ts";
 import type { JoinSide } from "./join-side.ts";
@@ -37,7 +37,7 @@ const CANCEL_AT_ONCE = 500;
 /** Broker and result backend of one database as one: a task is one row, so that most of its steps are one statement. */
 export class SqlLedger extends LedgerSurface {
   readonly #options: SqlLedgerOptions;
-  readonly #enqueue: ReturnType<typeof publishStatement>;
+  readonly #publisher: Publisher;
   readonly #ready: ReadyRows;
   readonly #finishing: Finishing;
   readonly #cancellation: Cancellation;
@@ -49,7 +49,7 @@ export class SqlLedger extends LedgerSurface {
     super(options);
     const { database, namespace, clock } = options;
     this.#options = options;
-    this.#enqueue = publishStatement(database, "enqueue");
+    this.#publisher = new Publisher(database, "enqueue");
     this.#ready = new ReadyRows({ database, namespace, clock, withStatus: true });
     this.#finishing = new Finishing({ ...options, enqueue: (items, tx) => this.enqueueBatch(items, tx) });
     this.#cancellation = new Cancellation(options);
@@ -61,8 +61,7 @@ export class SqlLedger extends LedgerSurface {
     const { namespace: ns } = this.#options;
     const queues = new Set(items.map(({ envelope }) => envelope.queue));
     const signal = [...[...queues].map((queue) => queueTopic(ns, queue)), ...items.map(({ envelope }) => taskTopic(ns, envelope.id))];
-    const rows = await this.#enqueue.run({ ns, items: items.map(enqueueRow) }, { tx, signal });
-    const accepted = new Set(rows.map(({ id }) => id));
+    const accepted = await this.#publisher.accept(ns, items.map(enqueueRow), { tx, signal });
     return items.map(({ envelope }) => accepted.has(envelope.id));
   }
 

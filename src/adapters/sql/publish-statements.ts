@@ -6,7 +6,7 @@ import type { RowValues } from "./arguments.ts";
 import type { SqlDatabase } from "./database.ts";
 import { selectInto } from "./insert-rows.ts";
 import { isKnown, supersedesSql } from "./order-of-truth.ts";
-import type { Statement } from "./statement.ts";
+import type { RunOptions, Statement, StatementParts } from "./statement.ts";
 import type { Tables } from "./tables.ts";
 
 const ITEM = {
@@ -30,7 +30,7 @@ const SHAPE = { ns: "text", items: ITEM } as const;
 export type PublishRow = RowValues<typeof ITEM>;
 
 /** Accepts envelopes; answers the ids of those that were not known. */
-export type PublishStatement = Statement<typeof SHAPE, { readonly id: string }>;
+type PublishStatement = Statement<typeof SHAPE, { readonly id: string }>;
 
 /**
  * - `publish`: the delivery only; a status on record stays.
@@ -39,37 +39,55 @@ export type PublishStatement = Statement<typeof SHAPE, { readonly id: string }>;
  */
 export type PublishMode = "publish" | "enqueue" | "replay";
 
-/** Makes the statement that accepts envelopes. No id may come twice in one batch. */
-export function publishStatement(database: SqlDatabase, mode: PublishMode): PublishStatement {
-  return database.statement(`publish.${mode}`, SHAPE, ({ db, tables, args, dialect }) => {
+/**
+ * Accepts envelopes. Nearly always none of them is known: a short statement inserts them all then, and nothing otherwise. Only when some are
+ * known the long one, which can take over rows that are there, is sent after it.
+ */
+export class Publisher {
+  readonly #fresh: PublishStatement;
+  readonly #any: PublishStatement;
+
+  /** Makes the statements of a database. */
+  constructor(database: SqlDatabase, mode: PublishMode) {
+    this.#fresh = freshStatement(database, mode);
+    this.#any = publishStatement(database, mode);
+  }
+
+  /** Accepts envelopes, no id twice. Answers the ids of those that were not known. */
+  async accept(ns: string, items: readonly PublishRow[], options: RunOptions): Promise<ReadonlySet<string>> {
+    const accepted = new Set((await this.#fresh.run({ ns, items }, options)).map(({ id }) => id));
+    if (accepted.size === items.length) return accepted;
+    const rest = items.filter(({ id }) => !accepted.has(id ?? ""));
+    for (const { id } of await this.#any.run({ ns, items: rest }, options)) accepted.add(id);
+    return accepted;
+  }
+}
+
+function freshStatement(database: SqlDatabase, mode: PublishMode): PublishStatement {
+  return database.statement(`publish.${mode}.fresh`, SHAPE, (parts) => {
+    const { db, tables: { tasks, newTasks, deadLetters }, args, dialect } = parts;
+    const { from, column, own } = args.items;
+    const known = sql`exists (select 1 from ${from} join ${tasks} on ${tasks.ns} = ${own(args.ns)} and ${tasks.id} = ${column.id})`;
+    const dead = sql`exists (select 1 from ${from} join ${deadLetters} on ${deadLetters.ns} = ${
+      own(args.ns)
+    } and ${deadLetters.id} = ${column.id}
+      and ${deadLetters.expiresAt} > ${dialect.now})`;
+    return db.insert(newTasks).select(sourceOf(parts, sql`not ${known} and not ${dead}`)).onConflictDoNothing()
+      .returning({ id: newTasks.id, signal: dialect.signal });
+  });
+}
+
+function publishStatement(database: SqlDatabase, mode: PublishMode): PublishStatement {
+  return database.statement(`publish.${mode}`, SHAPE, (parts) => {
+    const { db, tables, args, dialect } = parts;
     const { tasks, newTasks, deadLetters } = tables;
     const { now } = dialect;
-    const { from, column, position } = args.items;
-    // The store's own time decides: a delay counts from here.
-    const notBefore = sql`coalesce(${now} + ${column.delayMs}, ${column.notBefore})`;
-    const source = selectInto(newTasks, {
-      ns: args.ns,
-      id: column.id,
-      name: column.name,
-      state: column.state,
-      attempt: column.attempt,
-      meta: column.meta,
-      groupId: column.groupId,
-      createdAt: now,
-      updatedAt: now,
-      queue: column.queue,
-      priority: column.priority,
-      phase: sql`case when ${notBefore} > ${now} then 1 else 0 end`,
-      dueAt: sql`case when ${notBefore} > ${now} then ${notBefore} end`,
-      leaseMs: column.leaseMs,
-      deliveryAttempt: column.attempt,
-      envelope: column.envelope,
-    }, {
-      from,
-      where: sql`not exists (select 1 from ${deadLetters} where ${deadLetters.ns} = ${args.ns} and ${deadLetters.id} = ${column.id}
+    const { column } = args.items;
+    const source = sourceOf(
+      parts,
+      sql`not exists (select 1 from ${deadLetters} where ${deadLetters.ns} = ${args.ns} and ${deadLetters.id} = ${column.id}
         and ${deadLetters.expiresAt} > ${now})`,
-      orderBy: position,
-    });
+    );
     const known = isKnown(tasks, now);
     const free = sql`${tasks.phase} is null`;
     const set = {
@@ -83,6 +101,30 @@ export function publishStatement(database: SqlDatabase, mode: PublishMode): Publ
       setWhere: mode === "enqueue" ? sql`${free} and (not ${known} or ${tasks.state} = 'queued')` : free,
     }).returning({ id: newTasks.id, signal: dialect.signal });
   });
+}
+
+function sourceOf({ tables: { newTasks }, args, dialect: { now } }: StatementParts<typeof SHAPE>, where: SQL): SQL {
+  const { from, column, position } = args.items;
+  // The store's own time decides: a delay counts from here.
+  const notBefore = sql`coalesce(${now} + ${column.delayMs}, ${column.notBefore})`;
+  return selectInto(newTasks, {
+    ns: args.ns,
+    id: column.id,
+    name: column.name,
+    state: column.state,
+    attempt: column.attempt,
+    meta: column.meta,
+    groupId: column.groupId,
+    createdAt: now,
+    updatedAt: now,
+    queue: column.queue,
+    priority: column.priority,
+    phase: sql`case when ${notBefore} > ${now} then 1 else 0 end`,
+    dueAt: sql`case when ${notBefore} > ${now} then ${notBefore} end`,
+    leaseMs: column.leaseMs,
+    deliveryAttempt: column.attempt,
+    envelope: column.envelope,
+  }, { from, where, orderBy: position });
 }
 
 /** Makes the row of an envelope, without a status. */

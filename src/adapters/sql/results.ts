@@ -39,7 +39,7 @@ export interface SqlResultBackendOptions {
 export class SqlResultBackend extends ResultsSurface {
   /** The namespace of all its rows. */
   readonly namespace: string;
-  protected readonly wakes = new KeyedWake<string>();
+  protected readonly wakes: KeyedWake<string> = new KeyedWake();
   readonly #hold: DatabaseHold;
   readonly #statuses: Statuses;
   readonly #groups: Groups;

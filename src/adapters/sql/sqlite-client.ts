@@ -32,6 +32,7 @@ export class SafeClient {
   readonly #options: SafeClientOptions;
   readonly #mutex = new Mutex();
   readonly #settings: string[];
+  #connection = 0;
   // Whether the present connection has its settings.
   #settled = false;
 
@@ -82,10 +83,13 @@ export class SafeClient {
     return await opened.promise;
   }
 
-  /** Reads a number that changes whenever another connection has written. */
-  async dataVersion(): Promise<number> {
-    const { rows } = await this.execute("pragma data_version");
-    return Number(rows[0]?.["data_version"] ?? 0);
+  /** Reads a text that changes whenever another connection has written. May change without need, when the connection was dropped. */
+  async dataVersion(): Promise<string> {
+    return await this.#alone(async () => {
+      const { rows } = await this.#client.execute("pragma data_version");
+      // Each connection counts by itself.
+      return `${this.#connection}.${String(rows[0]?.["data_version"])}`;
+    });
   }
 
   /** Closes the connection. */
@@ -131,6 +135,7 @@ export class SafeClient {
   async #drop(): Promise<void> {
     if (this.#client.closed) return;
     this.#settled = false;
+    this.#connection += 1;
     // oxlint-disable-next-line typescript/await-thenable -- declared to return nothing, but it is asynchronous.
     await this.#client.reconnect();
   }

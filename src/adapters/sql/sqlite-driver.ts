@@ -18,6 +18,7 @@ import type { MigrateMode } from "./migrate.ts";
 import { prepareSchema } from "./migrate.ts";
 import type { MigrationHost } from "./migration.ts";
 import { sqliteMigrationHost } from "./migration-host.sqlite.ts";
+import type { SafeClientOptions } from "./sqlite-client.ts";
 import { SafeClient } from "./sqlite-client.ts";
 import { sqliteFailure } from "./sqlite-failure.ts";
 import { IN_MEMORY, libsqlUrl, sqlitePath } from "./sqlite-path.ts";
@@ -32,11 +33,11 @@ export interface SqliteOpenOptions {
   readonly clock?: Clock | undefined;
   /** Where trouble in the background is reported. @default warnings and errors on the console */
   readonly logger?: Logger | undefined;
-  /** How long to wait for other processes that hold the database. @default 15 seconds */
+  /** How long to wait for other processes that hold the database; of one file in one process, as its first opening says. @default 15 seconds */
   readonly busyTimeout?: Duration | undefined;
   /**
    * When a commit counts: `normal` (the end of the process loses nothing, a power cut may lose the latest commits) or `full` (neither does,
-   * at a fraction of the speed). @default "normal"
+   * at a fraction of the speed). One `full` makes it so for all who have the file open in this process. @default "normal"
    */
   readonly synchronous?: "normal" | "full" | undefined;
   /** Told of each statement before it runs: for tests. @default nobody */
@@ -117,13 +118,13 @@ async function held<T>(
   options: SqliteOpenOptions,
   prepare: (host: MigrationHost) => Promise<T>,
 ): Promise<{ readonly path: string; readonly file: OpenFile; readonly prepared: T }> {
-  const path = await sqlitePath(location);
+  const path = await sqlitePath(location, { create: options.migrate !== "check" });
   const what = path === IN_MEMORY ? "a SQLite database in memory" : `SQLite file "${path}"`;
   const settings = checkedSettings(options);
   const libsql = await loadDriver(() => import("@libsql/client"), what, PACKAGES);
   const file = hold(path, () => {
     const client = libsql.createClient({ url: libsqlUrl(path), concurrency: 1, timeout: NATIVE_WAIT_MS });
-    return new SafeClient(client, settings);
+    return new SafeClient(client, { ...settings, inMemory: path === IN_MEMORY });
   }, { what, logger: options.logger ?? consoleLogger });
   try {
     await file.client.prepare();
@@ -134,14 +135,13 @@ async function held<T>(
   }
 }
 
-function checkedSettings(options: SqliteOpenOptions): ConstructorParameters<typeof SafeClient>[1] {
-  const { synchronous = "normal" } = options;
+function checkedSettings({ synchronous = "normal", busyTimeout = "15s" }: SqliteOpenOptions): SafeClientOptions {
   if (synchronous !== "normal" && synchronous !== "full") {
     throw new ConfigError(`Cannot use ${JSON.stringify(synchronous)} as synchronous: expected "normal" or "full"`);
   }
   return {
-    busyTimeoutMs: durationMs(options.busyTimeout ?? "15s", "busyTimeout"),
-    onConnect: ["pragma journal_mode = wal", `pragma synchronous = ${synchronous}`],
+    busyTimeoutMs: durationMs(busyTimeout, "busyTimeout"),
+    onConnect: ["pragma journal_mode = wal", "pragma synchronous = normal"],
   };
 }
 

@@ -1,7 +1,7 @@
 import { realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ConfigError } from "../../errors.ts";
+import { ConfigError, MigrationError } from "../../errors.ts";
 import { show } from "../../model/id.ts";
 
 /** The name of a database that lives in memory, and ends with its connection. */
@@ -12,10 +12,12 @@ const EXPECTED = 'expected a path, "sqlite:PATH", "file:PATH" or ":memory:"';
 /**
  * Reads where a SQLite database is: a path, a `sqlite:` or `file:` URL, or `":memory:"`.
  *
+ * @param options.create Whether the file may be made on opening. @default true
  * @returns the path as the system writes it, the same for every spelling; or {@link IN_MEMORY}.
  * @throws {ConfigError} when it names something else, a folder, or a file in a folder that is not there.
+ * @throws {MigrationError} when it may not be made, and is not there.
  */
-export async function sqlitePath(location: string | URL): Promise<string> {
+export async function sqlitePath(location: string | URL, { create = true }: { readonly create?: boolean } = {}): Promise<string> {
   const path = location instanceof URL ? pathOfUrl(location) : pathOf(location);
   if (path === IN_MEMORY) return IN_MEMORY;
   if (path === "" || path.includes("\u0000")) {
@@ -25,6 +27,7 @@ export async function sqlitePath(location: string | URL): Promise<string> {
   const found = await kindOf(full);
   if (found === "folder") throw new ConfigError(`Cannot open ${show(full)} as a SQLite database: it is a folder, expected a file`);
   if (found === "file") return await realpath(full);
+  if (!create) throw new MigrationError(`Cannot use SQLite file ${show(full)}: it is not there; run the migrations first`);
   const folder = dirname(full);
   if (await kindOf(folder) !== "folder") {
     throw new ConfigError(`Cannot create ${show(full)} as a SQLite database: the folder ${show(folder)} is not there`);

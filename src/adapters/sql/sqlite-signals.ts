@@ -16,7 +16,7 @@ export class FileWatch {
   readonly #everyMs: number;
   readonly #members = new Set<FileSignals>();
   #ticker: Ticker | undefined;
-  #version: number | undefined;
+  #version: string | undefined;
 
   /** Makes a watch that looks at nothing yet. */
   constructor(client: SafeClient, options: { readonly logger: Logger; readonly everyMs?: number | undefined }) {
@@ -53,10 +53,14 @@ export class FileWatch {
       intervalMs: this.#everyMs,
       firstDelayMs: this.#everyMs,
       run: () => this.#look(ticker),
-      onError: (error) => this.#logger.warn("Cannot look for writes of other processes; looking again soon", { error }),
+      onError: (error) => this.#failed(error),
     });
     this.#ticker = ticker;
-    await this.#look(ticker);
+    try {
+      await this.#look(ticker);
+    } catch (error) {
+      this.#failed(error);
+    }
     if (this.#ticker === ticker) ticker.start();
   }
 
@@ -64,6 +68,12 @@ export class FileWatch {
   async leave(member: FileSignals): Promise<void> {
     this.#members.delete(member);
     await this.update();
+  }
+
+  #failed(error: unknown): void {
+    // What happened meanwhile is not known: the next look finds a change.
+    this.#version = "";
+    this.#logger.warn("Cannot look for writes of other processes; looking again soon", { error });
   }
 
   async #look(ticker: Ticker): Promise<void> {
