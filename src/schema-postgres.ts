@@ -7,10 +7,25 @@
 import { postgresKit } from "./adapters/sql/kit.postgres.ts";
 import { defineTables } from "./adapters/sql/tables.ts";
 
+/** All tables of a schema. Their columns' types are those of the SQLite tables, because both are described once. */
+export type StemTables = ReturnType<typeof defineTables>;
+
 /** Describes the tables of a schema (`"stem"` unless it was chosen otherwise). */
-export function stemTables(schema = "stem"): ReturnType<typeof defineTables> {
+export function stemTables(schema = "stem"): StemTables {
   return defineTables(postgresKit(schema));
 }
 
-/** The tables of the schema `"stem"`. */
-export const { tasks, deadLetters, groups, groupMembers, workers, broadcasts } = stemTables();
+const tables = stemTables();
+
+/** One row for each task: where it stands in its queue, and what became of it. */
+export const tasks: StemTables["tasks"] = tables.tasks;
+/** Tasks that were given up, with the reason. */
+export const deadLetters: StemTables["deadLetters"] = tables.deadLetters;
+/** Groups of tasks, with the state of their chord. */
+export const groups: StemTables["groups"] = tables.groups;
+/** What became of each task of a group. */
+export const groupMembers: StemTables["groupMembers"] = tables.groupMembers;
+/** Workers that live, by their last heartbeat. */
+export const workers: StemTables["workers"] = tables.workers;
+/** Messages to every consumer, for as long as they are of use. */
+export const broadcasts: StemTables["broadcasts"] = tables.broadcasts;

@@ -7,5 +7,21 @@
 import { sqliteKit } from "./adapters/sql/kit.sqlite.ts";
 import { defineTables } from "./adapters/sql/tables.ts";
 
-/** The tables; their names in the file begin with `stem_`. */
-export const { tasks, deadLetters, groups, groupMembers, workers, broadcasts } = defineTables(sqliteKit);
+/** All tables of a file. */
+export type StemTables = ReturnType<typeof defineTables>;
+
+// Their names in the file begin with `stem_`.
+const tables = defineTables(sqliteKit);
+
+/** One row for each task: where it stands in its queue, and what became of it. */
+export const tasks: StemTables["tasks"] = tables.tasks;
+/** Tasks that were given up, with the reason. */
+export const deadLetters: StemTables["deadLetters"] = tables.deadLetters;
+/** Groups of tasks, with the state of their chord. */
+export const groups: StemTables["groups"] = tables.groups;
+/** What became of each task of a group. */
+export const groupMembers: StemTables["groupMembers"] = tables.groupMembers;
+/** Workers that live, by their last heartbeat. */
+export const workers: StemTables["workers"] = tables.workers;
+/** Messages to every consumer, for as long as they are of use. */
+export const broadcasts: StemTables["broadcasts"] = tables.broadcasts;

@@ -16,11 +16,15 @@
  */
 
 import process from "node:process";
+import { findPostgres, postgresInstallHint } from "./postgres-binaries.ts";
 
 /** Test options for a case that needs PostgreSQL: empty when there is one, otherwise `skip`. */
 export const needsPostgres: { readonly skip?: string } = needs("STEM_TEST_POSTGRES_URL");
 
-/** Test options for a case that needs Redis: empty when there is one, otherwise `skip`. */
+/** Test options for a case that starts a PostgreSQL of its own, to kill it: empty when this machine has its programs, otherwise `skip`. */
+export const needsPostgresPrograms: { readonly skip?: string } = needsPrograms();
+
+/** Test options for a case that needs Redis: empty when there is one, otherwise `skip`. @public For the Redis stores to come. */
 export const needsRedis: { readonly skip?: string } = needs("STEM_TEST_REDIS_URL");
 
 /** The URL of the PostgreSQL server for tests; throws when there is none. */
@@ -28,7 +32,7 @@ export function postgresUrl(): string {
   return urlFrom("STEM_TEST_POSTGRES_URL");
 }
 
-/** The URL of the Redis server for tests; throws when there is none. */
+/** The URL of the Redis server for tests; throws when there is none. @public For the Redis stores to come. */
 export function redisUrl(): string {
   return urlFrom("STEM_TEST_REDIS_URL");
 }
@@ -37,6 +41,12 @@ function needs(name: string): { readonly skip?: string } {
   if (isSet(process.env[name])) return {};
   if (process.env["CI"] === "true") throw new Error(`Cannot run these tests: ${name} is not set, and CI=true allows no missing server`);
   return { skip: `${name} is not set; run the tests with \`npm test\`, which starts a server` };
+}
+
+function needsPrograms(): { readonly skip?: string } {
+  if (findPostgres() !== undefined) return {};
+  if (process.env["CI"] === "true") throw new Error(`Cannot run these tests: CI=true allows no missing server; ${postgresInstallHint}`);
+  return { skip: `PostgreSQL's programs are missing: ${postgresInstallHint}` };
 }
 
 function urlFrom(name: string): string {
