@@ -104,6 +104,8 @@ async function connected<T>(
     connect_timeout: Math.ceil(connectTimeoutMs / 1_000),
     connection: { application_name: options.applicationName ?? "stem" },
     onnotice: () => {},
+    // No statement has arrays in it. A connection that is lost while the driver asks for their types ends the process: nobody awaits that query.
+    fetch_types: false,
     ...(options.tls === undefined ? {} : { ssl: options.tls }),
   });
   try {
