@@ -9,7 +9,7 @@ export interface DatabaseHold {
 }
 
 /** Lets several stores hold one database: the last one that lets go closes it. */
-export function sharedHold(database: SqlDatabase, holders: number): DatabaseHold {
+function sharedHold(database: SqlDatabase, holders: number): DatabaseHold {
   let left = holders;
   return {
     database,
@@ -18,4 +18,14 @@ export function sharedHold(database: SqlDatabase, holders: number): DatabaseHold
       if (left === 0) await database.close();
     },
   };
+}
+
+/** Makes what is to hold a database; when an option makes that impossible, the database is closed before the error goes on. */
+export async function holding<T>(database: SqlDatabase, holders: number, make: (hold: DatabaseHold) => T): Promise<T> {
+  try {
+    return make(sharedHold(database, holders));
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
 }

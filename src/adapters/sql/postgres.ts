@@ -1,7 +1,7 @@
 import type { Adapter, AdapterSupport } from "../../contracts/adapter.ts";
 import type { SqlBrokerOptions } from "./broker.ts";
 import { SqlBroker } from "./broker.ts";
-import { sharedHold } from "./database-hold.ts";
+import { holding } from "./database-hold.ts";
 import type { PostgresOpenOptions, PostgresUse } from "./postgres-driver.ts";
 import { openPostgres, usePostgres } from "./postgres-driver.ts";
 import type { SqlResultBackendOptions } from "./results.ts";
@@ -36,12 +36,12 @@ export class PostgresBroker extends SqlBroker {
    * @throws {MigrationError} when the database does not fit this version of the library.
    */
   static async connect(url: string, options: PostgresBrokerOptions = {}): Promise<PostgresBroker> {
-    return new PostgresBroker(sharedHold(await openPostgres(url, options), 1), options);
+    return holding(await openPostgres(url, options), 1, (hold) => new PostgresBroker(hold, options));
   }
 
   /** Works on the caller's own Drizzle database (drizzle-orm/postgres-js), which stays the caller's to close. */
   static async fromDrizzle(db: object, options: PostgresUse & SqlBrokerOptions = {}): Promise<PostgresBroker> {
-    return new PostgresBroker(sharedHold(await usePostgres(db, options), 1), options);
+    return holding(await usePostgres(db, options), 1, (hold) => new PostgresBroker(hold, options));
   }
 }
 
@@ -49,12 +49,12 @@ export class PostgresBroker extends SqlBroker {
 export class PostgresResultBackend extends SqlResultBackend {
   /** Connects to a server, see {@link PostgresBroker.connect}. */
   static async connect(url: string, options: PostgresResultBackendOptions = {}): Promise<PostgresResultBackend> {
-    return new PostgresResultBackend(sharedHold(await openPostgres(url, options), 1), options);
+    return holding(await openPostgres(url, options), 1, (hold) => new PostgresResultBackend(hold, options));
   }
 
   /** Works on the caller's own Drizzle database (drizzle-orm/postgres-js), which stays the caller's to close. */
   static async fromDrizzle(db: object, options: PostgresUse & SqlResultBackendOptions = {}): Promise<PostgresResultBackend> {
-    return new PostgresResultBackend(sharedHold(await usePostgres(db, options), 1), options);
+    return holding(await usePostgres(db, options), 1, (hold) => new PostgresResultBackend(hold, options));
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Adapter, AdapterSupport } from "../../contracts/adapter.ts";
 import type { SqlBrokerOptions } from "./broker.ts";
 import { SqlBroker } from "./broker.ts";
-import { sharedHold } from "./database-hold.ts";
+import { holding } from "./database-hold.ts";
 import type { SqlResultBackendOptions } from "./results.ts";
 import { SqlResultBackend } from "./results.ts";
 import type { SqlStoreOptions } from "./sql-adapter.ts";
@@ -36,12 +36,12 @@ export class SqliteBroker extends SqlBroker {
    * @throws {MigrationError} when the file does not fit this version of the library.
    */
   static async open(location: string | URL, options: SqliteBrokerOptions = {}): Promise<SqliteBroker> {
-    return new SqliteBroker(sharedHold(await openSqlite(location, options), 1), options);
+    return holding(await openSqlite(location, options), 1, (hold) => new SqliteBroker(hold, options));
   }
 
   /** Uses the file of the caller's own Drizzle database (drizzle-orm/libsql), which stays the caller's to close. */
   static async fromDrizzle(db: object, options: SqliteBrokerOptions = {}): Promise<SqliteBroker> {
-    return new SqliteBroker(sharedHold(await useSqlite(db, options), 1), options);
+    return holding(await useSqlite(db, options), 1, (hold) => new SqliteBroker(hold, options));
   }
 }
 
@@ -49,12 +49,12 @@ export class SqliteBroker extends SqlBroker {
 export class SqliteResultBackend extends SqlResultBackend {
   /** Opens a file, see {@link SqliteBroker.open}. */
   static async open(location: string | URL, options: SqliteResultBackendOptions = {}): Promise<SqliteResultBackend> {
-    return new SqliteResultBackend(sharedHold(await openSqlite(location, options), 1), options);
+    return holding(await openSqlite(location, options), 1, (hold) => new SqliteResultBackend(hold, options));
   }
 
   /** Uses the file of the caller's own Drizzle database (drizzle-orm/libsql), which stays the caller's to close. */
   static async fromDrizzle(db: object, options: SqliteResultBackendOptions = {}): Promise<SqliteResultBackend> {
-    return new SqliteResultBackend(sharedHold(await useSqlite(db, options), 1), options);
+    return holding(await useSqlite(db, options), 1, (hold) => new SqliteResultBackend(hold, options));
   }
 }
 
