@@ -11,7 +11,7 @@ import { StemApp } from "../../src/mod.ts";
 import { type Command, root, type RuntimeName, runtimeProgram } from "../support/runtimes.ts";
 import { createServerFolder } from "../support/server-folder.ts";
 import { needsPostgres, postgresUrl } from "../support/servers.ts";
-import type { Message } from "./programs/talk.ts";
+import type { Message, Run } from "./programs/talk.ts";
 
 /** The stores that processes can share. */
 export const stores = [
@@ -95,6 +95,12 @@ export async function setStage(store: ChaosStore): Promise<Stage> {
   };
 }
 
+/** The runs that a worker told of at its end. */
+export function runsIn({ runs }: Message): readonly Run[] {
+  if (!Array.isArray(runs) || !runs.every(isRun)) throw new Error("Cannot read the runs: this is not what a worker says at its end");
+  return runs;
+}
+
 /** The value in the middle of sorted ones. */
 export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
@@ -103,6 +109,10 @@ export function median(values: readonly number[]): number {
 /** Milliseconds, to be read. */
 export function inMs(value: number): string {
   return `${value.toFixed(value < 100 ? 1 : 0)} ms`;
+}
+
+function isRun(value: unknown): value is Run {
+  return typeof value === "object" && value !== null && "id" in value && "claimedAt" in value && "deliveryCount" in value;
 }
 
 async function dropSchema(url: string, schema: string): Promise<void> {
@@ -148,7 +158,9 @@ function listenTo(child: ChildProcess, name: string): Program {
   const ended = new Promise<number | string>((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (code, signal) => {
-      for (const waiter of waiters) waiter.reject(new Error(`${name} ended with ${signal ?? code} before it said "${waiter.type}": ${errors}`));
+      for (const waiter of waiters) {
+        waiter.reject(new Error(`${name} ended with ${signal ?? code} before it said "${waiter.type}": ${errors}`));
+      }
       resolve(signal ?? code ?? "nothing");
     });
   });

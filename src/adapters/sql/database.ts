@@ -64,6 +64,7 @@ export class SqlDatabase {
   readonly #topics = new WeakMap<object, Set<string>>();
   // What is known of an error that was made here.
   readonly #failures = new WeakMap<object, Failure>();
+  #underWay = 0;
   #closing: Promise<void> | undefined;
 
   /** Takes over a connected driver: closing the database closes it. */
@@ -114,7 +115,7 @@ export class SqlDatabase {
 
   async #close(): Promise<void> {
     await this.signals.close();
-    await this.#driver.close();
+    await this.#driver.close(this.#underWay === 0);
   }
 
   async #run<S extends Shape, Row>(template: StatementTemplate<S, Row>, values: ValuesOf<S>, options: RunOptions): Promise<readonly Row[]> {
@@ -189,6 +190,7 @@ export class SqlDatabase {
     const startedAt = systemClock.monotonic();
     for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
       this.#requireOpen(name);
+      this.#underWay += 1;
       try {
         return await work();
       } catch (error) {
@@ -196,6 +198,8 @@ export class SqlDatabase {
         const worthIt = failure !== undefined && failure.retryable && (failure.untouched || idempotent);
         const leftMs = this.#repeatForMs - (systemClock.monotonic() - startedAt);
         if (!worthIt || leftMs < pauseMs) throw error;
+      } finally {
+        this.#underWay -= 1;
       }
       await sleep(pauseMs);
     }

@@ -38,6 +38,6 @@ export interface Driver {
   touched?(rows: number): void;
   /** Reads an error that a statement or a transaction rejected with. */
   failure(error: unknown): Failure;
-  /** Lets calls under way finish for a short while, and closes what this driver opened. */
-  close(): Promise<void>;
+  /** Lets calls under way finish for a short while, and closes what this driver opened. `idle` says that there are none. */
+  close(idle: boolean): Promise<void>;
 }

@@ -58,6 +58,12 @@ export interface PostgresOpenOptions extends PostgresUse {
 const PACKAGES = ["drizzle-orm", "postgres"] as const;
 const LONGEST_SCHEMA = 57;
 
+const LONGEST_RECONNECT_S = 0.25;
+// How long calls under way may take to end.
+const BUSY_END_S = 5;
+// The driver waits for the end of a query on a connection that was lost under it, which never comes.
+const IDLE_END_S = 0.5;
+
 /**
  * Connects to a server, and prepares the schema.
  *
@@ -71,7 +77,13 @@ export async function openPostgres(url: string, options: PostgresOpenOptions = {
     url,
     options,
     (client, { what, connectTimeoutMs }) =>
-      useClient(client, { ...options, schema, what, connectTimeoutMs, close: () => client.end({ timeout: 5 }) }),
+      useClient(client, {
+        ...options,
+        schema,
+        what,
+        connectTimeoutMs,
+        close: (idle) => client.end({ timeout: idle ? IDLE_END_S : BUSY_END_S }),
+      }),
   );
 }
 
@@ -84,7 +96,7 @@ export async function withPostgresHost<T>(
   const schema = schemaName(options.schema);
   return await connected(url, { maxConnections: 1 }, async (client, { what }) => {
     const result = await work(postgresMigrationHost(client, schema, what));
-    await client.end({ timeout: 5 });
+    await client.end({ timeout: IDLE_END_S });
     return result;
   });
 }
@@ -106,6 +118,8 @@ async function connected<T>(
     onnotice: () => {},
     // No statement has arrays in it. A connection that is lost while the driver asks for their types ends the process: nobody awaits that query.
     fetch_types: false,
+    // The driver's own pauses grow to 20 seconds within a short outage; how often is asked at all is up to whoever repeats a call.
+    backoff: (failures) => Math.min(0.01 * 2 ** failures, LONGEST_RECONNECT_S),
     ...(options.tls === undefined ? {} : { ssl: options.tls }),
   });
   try {
@@ -141,7 +155,7 @@ interface ClientUse extends PostgresUse {
   readonly schema: string;
   readonly what: string;
   readonly connectTimeoutMs: number;
-  readonly close: () => Promise<void>;
+  readonly close: Driver["close"];
   /** The caller's own Drizzle database, when there is one. */
   readonly db?: object;
 }

@@ -4,11 +4,12 @@ import { StemStack } from "../../../src/mod.ts";
 import { ledgerFor } from "../../../src/ledger/ledger-for.ts";
 import { optionsOf, say, told } from "./talk.ts";
 
-const { url, schema, leaseMs } = optionsOf({ url: "memory:", schema: "stem", leaseMs: 1_000 });
+const { url, schema, queue, leaseMs } = optionsOf({ url: "memory:", schema: "stem", queue: "default", leaseMs: 1_000 });
 
 const stack = await StemStack.fromUrl(url, { schema });
 const ledger = ledgerFor(stack.broker, stack.results);
-const [delivery] = await ledger.claim({ queues: ["default"], consumer: "holder", limit: 1, leaseMs, waitMs: 10_000 });
+say({ type: "ready" });
+const [delivery] = await ledger.claim({ queues: [queue], consumer: "holder", limit: 1, leaseMs, waitMs: 30_000 });
 if (delivery === undefined) throw new Error("There was nothing to claim");
 say({ type: "claimed", token: delivery.token });
 for await (const _line of told()) {

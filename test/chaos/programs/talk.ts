@@ -10,6 +10,18 @@ export interface Message {
   readonly [field: string]: unknown;
 }
 
+/** One start of a handler, as the worker's event tells it. */
+export interface Run {
+  /** The task. */
+  readonly id: string;
+  /** The delivery's fencing token. */
+  readonly token: number;
+  /** When the store handed it out, by the store's clock. */
+  readonly claimedAt: number;
+  /** How often it was handed out. */
+  readonly deliveryCount: number;
+}
+
 /** Says something to the test. */
 export function say(message: Message): void {
   process.stdout.write(`${JSON.stringify(message)}\n`);

@@ -2,16 +2,20 @@
 
 import type { TaskContext } from "../../../src/mod.ts";
 import { StemApp, task } from "../../../src/mod.ts";
+import type { Run } from "./talk.ts";
 import { machineMs, optionsOf, say, told } from "./talk.ts";
 
-const { url, schema, id, lease, concurrency, blocks, quiet } = optionsOf({
+const { url, schema, id, lease, concurrency, blocks, waits, quiet, queues } = optionsOf({
   url: "memory:",
   schema: "stem",
   id: "worker",
   lease: "30s",
   concurrency: 10,
+  queues: ["default"],
   /** Whether the handler waits for its end for ever. */
   blocks: false,
+  /** Whether it starts only when it is told to. */
+  waits: false,
   /** Whether the runs are told at the end only, all at once. */
   quiet: false,
 });
@@ -27,18 +31,23 @@ const work = task({
   },
 });
 
-const app = await StemApp.fromUrl(url, { schema, tasks: [work], worker: { id, lease, concurrency } });
-const runs: { readonly id: string; readonly token: number; readonly claimedAt: number; readonly deliveryCount: number }[] = [];
+const app = await StemApp.fromUrl(url, { schema, tasks: [work], worker: { id, lease, concurrency, queues } });
+const runs: Run[] = [];
 app.worker.subscribe((event) => {
   if (event.type === "error") return say({ type: "error", operation: event.operation, message: String(event.error) });
   if (!("delivery" in event)) return say({ type: event.type });
   const { token, claimedAt, deliveryCount, envelope } = event.delivery;
-  const run = { id: envelope.id, token, claimedAt, deliveryCount };
+  const run: Run = { id: envelope.id, token, claimedAt, deliveryCount };
   if (event.type === "task-started") runs.push(run);
   if (!quiet) say({ type: event.type, at: machineMs(), ...run });
 });
+const commands = told();
+if (waits) {
+  say({ type: "waiting" });
+  await commands.next();
+}
 await app.start();
 say({ type: "ready" });
-for await (const _line of told());
+for await (const _line of commands);
 await app.close();
 say({ type: "ended", runs });
