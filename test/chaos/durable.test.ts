@@ -12,8 +12,7 @@ for (const store of stores) {
   }, async (t) => {
     await using stage = await setStage(store);
     const app = await stage.app();
-    const inAll = (step: string) =>
-      Promise.all(runtimeNames.map((runtime) => stage.start("dying", { step, id: runtime }, runtime).ended));
+    const inAll = (step: string) => Promise.all(runtimeNames.map((runtime) => stage.start("dying", { step, id: runtime }, runtime).ended));
 
     assert.deepEqual(await inAll("enqueue"), runtimeNames.map(() => "SIGKILL"));
     for (const id of runtimeNames) assert.equal((await app.stem.handle(id).status())?.state, "queued");

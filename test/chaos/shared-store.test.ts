@@ -44,7 +44,9 @@ for (const store of stores) {
       `${String(runtimeNames[at])} produced ${idsIn(report, "acknowledged").length} and ran ${idsIn(report, "executed").length}`
     );
     t.diagnostic(
-      `${store.name}, ${seconds} s: ${acknowledged.length} acknowledged = ${stored.length} stored = ${executed.length} executed; ${each.join(", ")}`,
+      `${store.name}, ${seconds} s: ${acknowledged.length} acknowledged = ${stored.length} stored = ${executed.length} executed; ${
+        each.join(", ")
+      }`,
     );
     for (const report of reports) assert.deepEqual(idsIn(report, "wrong"), []);
     for (const report of reports) assert.ok(idsIn(report, "acknowledged").length > 0 && idsIn(report, "executed").length > 0);

@@ -63,7 +63,9 @@ for (const store of stores) {
     assert.equal(await shop.orders(), ROUNDS);
     const [slowest = 0] = delays.toSorted((a, b) => b - a);
     t.diagnostic(
-      `${store.name}: the median of ${ROUNDS} handlers began ${inMs(median(delays))} after the commit was asked for (slowest ${inMs(slowest)})`,
+      `${store.name}: the median of ${ROUNDS} handlers began ${inMs(median(delays))} after the commit was asked for (slowest ${
+        inMs(slowest)
+      })`,
     );
     assert.ok(median(delays) < limitMs, `the median was ${median(delays)} ms`);
     assert.equal((await worker.hear("task-succeeded", ROUNDS)).length, ROUNDS);
