@@ -2,7 +2,7 @@
 
 import process from "node:process";
 import { setTimeout as pause } from "node:timers/promises";
-import { StemApp, task } from "@stem/stem";
+import { shutdownOnSignals, StemApp, task } from "@stem/stem";
 
 const slow = task({
   name: "slow",
@@ -17,11 +17,11 @@ const slow = task({
 
 const app = await StemApp.inMemory({ tasks: [slow] });
 
-// The library handles no signals by itself: a program decides what they mean.
-process.once("SIGTERM", () => {
-  console.log("told to stop");
-  // A warm shutdown that becomes a hard one after 20 seconds. What did not end by then goes back to its queue, for another worker.
-  void app.close({ mode: "warm", timeout: "20s" });
+// Only who asks for it has signals handled: a warm shutdown that becomes a hard one after 20 seconds, or at the second signal. What did not
+// end by then goes back to its queue, for another worker.
+shutdownOnSignals(app, { timeout: "20s" });
+app.worker.subscribe(({ type }) => {
+  if (type === "stopping") console.log("told to stop");
 });
 
 await app.enqueue(slow);

@@ -31,6 +31,8 @@ export type { WorkerEvent, WorkerListener } from "./worker/events.ts";
 // Whole systems
 export { StemApp } from "./app/stem-app.ts";
 export type { AppFromUrlOptions, AppOptions } from "./app/stem-app.ts";
+export { shutdownOnSignals } from "./app/process-signals.ts";
+export type { SignalOptions, Stoppable } from "./app/process-signals.ts";
 export { StemStack } from "./app/stack.ts";
 export type { StackOptions, StackOverrides } from "./app/stack.ts";
 export type { ConnectOptions } from "./app/connect.ts";

@@ -75,6 +75,7 @@ const castBudget: Readonly<Record<string, number>> = {
 /** Files that may touch the process or a built-in module, with the reason. */
 const platformFiles: Readonly<Record<string, string>> = {
   "src/adapters/sql/sqlite-path.ts": "A database is a file: its path has to be the same for every spelling of it.",
+  "src/app/process-signals.ts": "Signals reach a process, and the caller asked for them by calling.",
 };
 
 const platformFolders = ["cli"];

@@ -1,6 +1,6 @@
 import type { SQL, SQLWrapper } from "drizzle-orm";
 import type { BaseSQLiteDatabase } from "drizzle-orm/sqlite-core";
-import type { ColumnType, RowShape } from "./arguments.ts";
+import type { RowShape } from "./arguments.ts";
 
 /** The part of Drizzle's query builder that both dialects share at run time, under the types of the SQLite one. */
 export type Builder = Pick<
@@ -77,11 +77,3 @@ export interface Dialect {
 export const NOW = "now";
 /** See {@link NOW}. */
 export const SIGNAL = "signal";
-
-/** What a dialect's way of unpacking a row needs of a column. */
-export interface NamedColumn {
-  /** The column's name in the batch. */
-  readonly name: string;
-  /** Its type. */
-  readonly type: ColumnType;
-}
