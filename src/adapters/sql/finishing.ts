@@ -171,7 +171,21 @@ function keyOf({ settle }: FinishItem): string {
 
 function toUsualRow({ id, token, attempt, kind, delayMs }: FinishItem["settle"], status: StatusWrite): UsualRow {
   const { state, payload, error, meta, name, worker, groupId, ttlMs } = status;
-  const end = { id, token, attempt, state, payload, error, meta, name, worker, groupId, ttlMs, attempts: 0, forget: kind === "ack" ? 1 : 0 };
+  const end = {
+    id,
+    token,
+    attempt,
+    state,
+    payload,
+    error,
+    meta,
+    name,
+    worker,
+    groupId,
+    ttlMs,
+    attempts: 0,
+    forget: kind === "ack" ? 1 : 0,
+  };
   if (kind === "ack" || kind === "deadLetter") return end;
   const later = delayMs > 0 ? { phase: 1, delayMs } : { phase: 0 };
   return { ...end, ...later, attempts: kind === "retry" ? 1 : 0, deliveries: 0 };
