@@ -32,6 +32,13 @@ export interface DatabaseOptions {
   readonly repeatForMs?: number | undefined;
 }
 
+interface OwnTransaction {
+  readonly builder: Builder;
+  /** Who will be told of its writes. */
+  readonly topics: Set<string>;
+  ended: boolean;
+}
+
 const FIRST_PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 250;
 
@@ -60,8 +67,8 @@ export class SqlDatabase {
   readonly #clock: Clock;
   readonly #onTrip: (trip: Trip) => void;
   readonly #repeatForMs: number;
-  // Which of our own transactions will notify whom.
-  readonly #topics = new WeakMap<object, Set<string>>();
+  // Our own transactions, by what their functions are given.
+  readonly #own = new WeakMap<object, OwnTransaction>();
   // What is known of an error that was made here.
   readonly #failures = new WeakMap<object, Failure>();
   #underWay = 0;
@@ -128,8 +135,8 @@ export class SqlDatabase {
     }
     this.#requireOpen(template.name);
     const rows = await this.#send(template, bound, this.#join(tx));
-    const topics = this.#topics.get(tx);
-    if (rows.length > 0 && topics !== undefined) signal.forEach((topic) => topics.add(topic));
+    const own = this.#own.get(tx);
+    if (rows.length > 0 && own !== undefined) signal.forEach((topic) => own.topics.add(topic));
     return rows;
   }
 
@@ -137,7 +144,7 @@ export class SqlDatabase {
     const inTransaction = tx !== undefined;
     this.#onTrip({ kind: "statement", name: template.name, inTransaction });
     try {
-      const prepared = template.prepared(tx ?? this.#driver.db, inTransaction);
+      const prepared = template.prepared(tx ?? this.#driver.db);
       const rows = await prepared.execute({ ...bound, [NOW]: Math.floor(this.#clock.now()) });
       this.#driver.touched?.(rows.length);
       return rows;
@@ -148,16 +155,21 @@ export class SqlDatabase {
 
   async #transact<T>(name: string, work: (tx: object) => Promise<T>): Promise<T> {
     const topics = new Set<string>();
+    let own: OwnTransaction;
     let failed: { readonly error: unknown } | undefined;
     this.#onTrip({ kind: "begin", name, inTransaction: true });
     try {
-      const result = await this.#driver.transaction(async (tx) => {
-        this.#topics.set(tx, topics);
+      const result = await this.#driver.transaction(async (builder) => {
+        // Something of its own, because its connection will serve others: a straggler must not write into theirs.
+        const tx = {};
+        this.#own.set(tx, own = { builder, topics, ended: false });
         try {
           const value = await work(tx);
+          own.ended = true;
           this.#onTrip({ kind: "commit", name, inTransaction: true });
           return value;
         } catch (error) {
+          own.ended = true;
           failed = { error };
           this.#onTrip({ kind: "rollback", name, inTransaction: true });
           throw error;
@@ -181,6 +193,9 @@ export class SqlDatabase {
   }
 
   #join(tx: object): Builder {
+    const own = this.#own.get(tx);
+    if (own?.ended === true) throw new ConfigError("Cannot use the given tx: the transaction has ended");
+    if (own !== undefined) return own.builder;
     const builder = this.#driver.join(tx);
     if (builder !== undefined) return builder;
     throw new ConfigError(`Cannot use the given tx: expected a Drizzle transaction of a ${this.adapter} database`);

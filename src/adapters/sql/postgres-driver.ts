@@ -4,6 +4,7 @@ import type { Sql } from "postgres";
 import type { Logger } from "../../contracts/logger.ts";
 import { consoleLogger } from "../../contracts/logger.ts";
 import { ConfigError, StemError, StoreError, UnsupportedError } from "../../errors.ts";
+import { show } from "../../model/id.ts";
 import type { Clock } from "../../time/clock.ts";
 import { durationMs } from "../../time/duration.ts";
 import type { Duration } from "../../time/duration.ts";
@@ -24,6 +25,7 @@ import type { ListenHandlers } from "./postgres-listener.ts";
 import { PostgresListener } from "./postgres-listener.ts";
 import { postgresFailure } from "./postgres-failure.ts";
 import { describePostgresUrl } from "./postgres-url.ts";
+import { PostgresTransactions } from "./postgres-transactions.ts";
 import { Signals } from "./signals.ts";
 import { defineTables } from "./tables.ts";
 
@@ -43,7 +45,7 @@ export interface PostgresUse {
 
 /** How a Postgres database is opened. */
 export interface PostgresOpenOptions extends PostgresUse {
-  /** How many connections at most, besides the one that listens. @default 10 */
+  /** How many connections at most, besides the one that listens and up to four for transactions. @default 10 */
   readonly maxConnections?: number | undefined;
   /** Whether statements stay prepared on the connections; set it to false behind PgBouncer in transaction mode. @default true */
   readonly prepare?: boolean | undefined;
@@ -57,6 +59,9 @@ export interface PostgresOpenOptions extends PostgresUse {
 
 const PACKAGES = ["drizzle-orm", "postgres"] as const;
 const LONGEST_SCHEMA = 57;
+
+// They are short, and those that write the same rows wait for each other anyway.
+const MOST_TRANSACTIONS = 4;
 
 const LONGEST_RECONNECT_S = 0.25;
 // How long calls under way may take to end.
@@ -145,7 +150,7 @@ export async function usePostgres(db: object, options: PostgresUse = {}): Promis
   const what = "the given Drizzle database";
   try {
     const close = (): Promise<void> => Promise.resolve();
-    return await useClient(client, { ...options, schema: schemaName(options.schema), what, connectTimeoutMs: 10_000, close, db });
+    return await useClient(client, { ...options, schema: schemaName(options.schema), what, connectTimeoutMs: 10_000, close });
   } catch (error) {
     throw connectError(error, what);
   }
@@ -156,8 +161,6 @@ interface ClientUse extends PostgresUse {
   readonly what: string;
   readonly connectTimeoutMs: number;
   readonly close: Driver["close"];
-  /** The caller's own Drizzle database, when there is one. */
-  readonly db?: object;
 }
 
 async function useClient(client: Sql, use: ClientUse): Promise<SqlDatabase> {
@@ -165,36 +168,46 @@ async function useClient(client: Sql, use: ClientUse): Promise<SqlDatabase> {
   const { drizzle } = await loadDriver(() => import("drizzle-orm/postgres-js"), what, PACKAGES);
   const { default: postgres } = await loadDriver(() => import("postgres"), what, PACKAGES);
   await prepareSchema(postgresMigrationHost(client, schema, what), use.migrate ?? "auto");
-  const database = use.db === undefined ? drizzle({ client }) : is(use.db, PgDatabase) ? use.db : drizzle({ client });
   const channel = `stem_${schema}`;
-  const connect = (handlers: ListenHandlers): Sql => {
+  const connect = (handlers: Partial<ListenHandlers>): Sql => {
     // As the driver's own `listen` makes its connection; the two handlers are options that its types leave out.
-    const listening = { ...client.options, max: 1, idle_timeout: null, max_lifetime: null, fetch_types: false, ...handlers };
-    return postgres(listening as unknown as Parameters<typeof postgres>[0]);
+    const single = { ...client.options, max: 1, idle_timeout: null, max_lifetime: null, fetch_types: false, ...handlers };
+    return postgres(single as unknown as Parameters<typeof postgres>[0]);
   };
   const signals = new Signals((owner) => new PostgresListener(owner, { channel, connect, connectTimeoutMs, logger }));
+  // Under the types of the SQLite builder: at run time both have what the statements call.
+  const builderOn = (on: Sql): Builder => drizzle({ client: on }) as unknown as Builder;
+  const transactions = new PostgresTransactions({ connect, builderOn, max: MOST_TRANSACTIONS, connectTimeoutMs });
   const growth = new PostgresGrowth({ client, schema, logger });
   const driver: Driver = {
     adapter: "postgres",
     prefix: schema,
-    // Under the types of the SQLite builder: at run time both have what the statements call.
-    db: database as unknown as Builder,
+    db: builderOn(client),
     dialect: postgresDialect({ schema, channel, injectedClock: use.clock !== undefined }),
     tables: defineTables(postgresKit(schema)),
     signals,
     announces: true,
-    transaction: (work) => database.transaction((tx) => work(tx as unknown as Builder)),
+    transaction: (work) => transactions.run(work),
     join: (tx) => is(tx, PgDatabase) ? tx as unknown as Builder : undefined,
     touched: (rows) => growth.touched(rows),
     failure: postgresFailure,
-    close: use.close,
+    close: async (idle) => {
+      await Promise.all([transactions.close(), use.close(idle)]);
+    },
   };
   return new SqlDatabase(driver, { ...(use.clock === undefined ? {} : { clock: use.clock }), onTrip: use.onTrip });
 }
 
 function schemaName(schema = "stem"): string {
-  if (/^[^\0"]{1,57}$/u.test(schema)) return schema;
-  throw new ConfigError(`Cannot use ${JSON.stringify(schema)} as a schema: expected 1 to ${LONGEST_SCHEMA} characters without quotes`);
+  // The server cuts names at 63 bytes, and the channel's name is this one with a prefix.
+  const bytes = new TextEncoder().encode(schema).length;
+  if (bytes === 0 || bytes > LONGEST_SCHEMA || /[\0"]/u.test(schema)) {
+    throw new ConfigError(`Cannot use ${show(schema)} as a schema: expected 1 to ${LONGEST_SCHEMA} bytes of UTF-8 without quotes`);
+  }
+  if (schema === "public" || schema === "information_schema" || schema.startsWith("pg_")) {
+    throw new ConfigError(`Cannot use ${show(schema)} as a schema: expected one that holds nothing but this library's tables`);
+  }
+  return schema;
 }
 
 function isPostgresJs(client: unknown): client is Sql {

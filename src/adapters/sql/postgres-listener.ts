@@ -41,6 +41,8 @@ export class PostgresListener implements SignalSource {
   #first: Promise<void> | undefined;
   #retryMs = FIRST_RETRY_MS;
   #failing = false;
+  // Whether it has listened before.
+  #listened = false;
 
   constructor(signals: Signals, options: PostgresListenerOptions) {
     this.#signals = signals;
@@ -98,10 +100,11 @@ export class PostgresListener implements SignalSource {
     this.#client = client;
     this.#retryMs = FIRST_RETRY_MS;
     if (this.#failing) logger.info("Listening for notifications again");
-    this.#failing = false;
-    this.#settleFirst();
     // What was written while nobody listened was not heard.
-    this.#signals.receiveAnything();
+    if (this.#failing || this.#listened) this.#signals.receiveAnything();
+    this.#failing = false;
+    this.#listened = true;
+    this.#settleFirst();
     return Infinity;
   }
 

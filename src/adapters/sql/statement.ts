@@ -63,7 +63,7 @@ export class StatementTemplate<S extends Shape, Row> {
   readonly #tables: Tables;
   readonly #prefix: string;
   readonly #args: ArgumentsOf<S>;
-  #prepared: Prepared<Row> | undefined;
+  readonly #prepared = new WeakMap<Builder, Prepared<Row>>();
 
   constructor(
     name: string,
@@ -84,11 +84,11 @@ export class StatementTemplate<S extends Shape, Row> {
     return bindValues(this.#shape, values);
   }
 
-  /** Compiled once for the database; for a transaction anew, because Drizzle ties a compiled statement to where it runs. */
-  prepared(db: Builder, inTransaction: boolean): Prepared<Row> {
-    if (inTransaction) return this.#compile(db);
-    this.#prepared ??= this.#compile(db);
-    return this.#prepared;
+  /** Compiled once for each builder: Drizzle ties a compiled statement to where it runs. */
+  prepared(db: Builder): Prepared<Row> {
+    let prepared = this.#prepared.get(db);
+    if (prepared === undefined) this.#prepared.set(db, prepared = this.#compile(db));
+    return prepared;
   }
 
   #compile(db: Builder): Prepared<Row> {
