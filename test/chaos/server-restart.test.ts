@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { after, before, test } from "node:test";
 import { setInterval as ticks } from "node:timers/promises";
 import postgresJs from "postgres";
-import type { StemApp, TaskHandle } from "../../src/mod.ts";
+import type { StemApp, TaskHandle, TaskState } from "../../src/mod.ts";
 import { StemError } from "../../src/mod.ts";
 import type { PostgresServer } from "../support/postgres-server.ts";
 import { startPostgres } from "../support/postgres-server.ts";
@@ -112,10 +112,12 @@ function startLoad(app: StemApp): { stop(): Promise<LoadOutcome> } {
     for (let n = 0; !stopping.signal.aborted; n += 1) {
       const id = `task-${number}-${n}`;
       attempted.add(id);
-      const handle = await app.stem.enqueue("work", { id }).catch((error: unknown) => void refusals.push(error));
+      // Some end in the dead letters, which takes a transaction.
+      const args = { fails: n % 5 === 4 };
+      const handle = await app.stem.enqueue("work", { id, args }).catch((error: unknown) => void refusals.push(error));
       if (handle === undefined) continue;
       acknowledged.push(id);
-      await resultOf(handle).catch((error: unknown) => void failures.push(error));
+      await endOf(handle, args.fails ? "failed" : "succeeded").catch((error: unknown) => void failures.push(error));
     }
   };
   const lanes = Promise.all(Array.from({ length: LANES }, (_, number) => lane(number)));
@@ -128,13 +130,14 @@ function startLoad(app: StemApp): { stop(): Promise<LoadOutcome> } {
   };
 }
 
-/** Awaits a result, again where the store was away for longer than a call is repeated. */
-async function resultOf(handle: TaskHandle): Promise<void> {
+/** Awaits a task's end, again where the store was away for longer than a call is repeated. */
+async function endOf(handle: TaskHandle, state: TaskState): Promise<void> {
   for (;;) {
     try {
       await handle.result({ timeout: "20s" });
-      return;
+      return assert.equal(state, "succeeded");
     } catch (error) {
+      if (StemError.is(error) && error.code === "TASK_FAILED") return assert.equal(state, "failed");
       if (!StemError.is(error) || error.code !== "STORE" || !error.retryable) throw error;
     }
   }

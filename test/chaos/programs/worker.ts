@@ -24,7 +24,8 @@ const never = ({ signal }: TaskContext): Promise<never> => new Promise((_resolve
 
 const work = task({
   name: "work",
-  run: async (context) => {
+  run: async (context, args: { fails: boolean } | undefined) => {
+    if (args?.fails === true) context.reject("asked to");
     const startedAt = machineMs();
     if (blocks) await never(context);
     return { by: id, startedAt, endedAt: machineMs() };
