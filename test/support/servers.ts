@@ -24,17 +24,9 @@ export const needsPostgres: { readonly skip?: string } = needs("STEM_TEST_POSTGR
 /** Test options for a case that starts a PostgreSQL of its own, to kill it: empty when this machine has its programs, otherwise `skip`. */
 export const needsPostgresPrograms: { readonly skip?: string } = needsPrograms();
 
-/** Test options for a case that needs Redis: empty when there is one, otherwise `skip`. @public For the Redis stores to come. */
-export const needsRedis: { readonly skip?: string } = needs("STEM_TEST_REDIS_URL");
-
 /** The URL of the PostgreSQL server for tests; throws when there is none. */
 export function postgresUrl(): string {
   return urlFrom("STEM_TEST_POSTGRES_URL");
-}
-
-/** The URL of the Redis server for tests; throws when there is none. @public For the Redis stores to come. */
-export function redisUrl(): string {
-  return urlFrom("STEM_TEST_REDIS_URL");
 }
 
 function needs(name: string): { readonly skip?: string } {
