@@ -46,9 +46,13 @@ export function requireCurrent(what: string, { pending }: MigrationPlan): void {
 }
 
 /** Refuses to apply breaking migrations on connect. */
-export function requireAdditive(what: string, { pending, applied }: MigrationPlan): void {
+export function requireAdditive(
+  what: string,
+  { pending, applied }: MigrationPlan,
+  breakingTags: ReadonlySet<string> = BREAKING_MIGRATIONS,
+): void {
   // An empty database has no older library that could break.
-  const breaking = applied.length === 0 ? undefined : pending.find(({ tag }) => BREAKING_MIGRATIONS.has(tag));
+  const breaking = applied.length === 0 ? undefined : pending.find(({ tag }) => breakingTags.has(tag));
   if (breaking === undefined) return;
   throw new MigrationError(`Cannot migrate ${what} on connect: ${breaking.tag} breaks older versions of the library; apply it by command`);
 }
