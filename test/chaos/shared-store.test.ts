@@ -4,8 +4,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
 import { createClient } from "@libsql/client";
-import { runtimeNames } from "../support/runtimes.ts";
-import { setStage, stores } from "./stage.ts";
+import { runtimesHere, setStage, stores } from "./stage.ts";
 
 const secondsOn = { SQLite: 10, Postgres: 5 } as const;
 
@@ -16,7 +15,8 @@ for (const store of stores) {
     timeout: 90_000,
   }, async (t) => {
     await using stage = await setStage(store);
-    const members = runtimeNames.map((runtime) => stage.start("crowd", { id: runtime }, runtime));
+    const runtimes = runtimesHere();
+    const members = runtimes.map(({ id, runtime }) => stage.start("crowd", { id }, runtime));
     await Promise.all(members.map((member) => member.hear("ready")));
     for (const member of members) member.tell("produce");
     await once(AbortSignal.timeout(seconds * 1_000), "abort");
@@ -41,7 +41,7 @@ for (const store of stores) {
     } while (cursor !== undefined);
 
     const each = reports.map((report, at) =>
-      `${String(runtimeNames[at])} produced ${idsIn(report, "acknowledged").length} and ran ${idsIn(report, "executed").length}`
+      `${String(runtimes[at]?.id)} produced ${idsIn(report, "acknowledged").length} and ran ${idsIn(report, "executed").length}`
     );
     t.diagnostic(
       `${store.name}, ${seconds} s: ${acknowledged.length} acknowledged = ${stored.length} stored = ${executed.length} executed; ${

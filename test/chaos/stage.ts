@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import postgresJs from "postgres";
 import type { AppFromUrlOptions } from "../../src/mod.ts";
 import { StemApp } from "../../src/mod.ts";
-import { type Command, root, type RuntimeName, runtimeProgram } from "../support/runtimes.ts";
+import { type Command, root, type RuntimeName, runtimeNames, runtimeProgram } from "../support/runtimes.ts";
 import { createServerFolder } from "../support/server-folder.ts";
 import { needsPostgres, postgresUrl } from "../support/servers.ts";
 import type { Message, Run } from "./programs/talk.ts";
@@ -99,6 +99,23 @@ export async function setStage(store: ChaosStore): Promise<Stage> {
 export function runsIn({ runs }: Message): readonly Run[] {
   if (!Array.isArray(runs) || !runs.every(isRun)) throw new Error("Cannot read the runs: this is not what a worker says at its end");
   return runs;
+}
+
+/**
+ * All runtimes by name, each with the one that stands for it: itself, or this Node where it is not installed, which is said aloud. With `CI=true`
+ * that is a failure.
+ */
+export function runtimesHere(): readonly { readonly id: RuntimeName; readonly runtime: RuntimeName }[] {
+  return runtimeNames.map((id) => {
+    try {
+      runtimeProgram(id);
+      return { id, runtime: id };
+    } catch (error) {
+      if (process.env["CI"] === "true") throw error;
+      console.warn(`${String(error)}; this Node stands in for it`);
+      return { id, runtime: "node" };
+    }
+  });
 }
 
 /** The value in the middle of sorted ones. */
