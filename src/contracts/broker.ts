@@ -103,7 +103,8 @@ export interface Broadcast {
  * - **B3** An envelope comes back as it was published: every field, JSON in meaning, any character that a validated id may contain.
  * - **B4** Within a queue, higher priorities are claimed first, and equal ones in the order of their publication; a retried, put-back,
  *   delayed or redelivered one keeps its place.
- * - **B5** An envelope with `notBefore` or `delayMs` stays hidden until it is due, and then wakes a waiting claim.
+ * - **B5** An envelope with `notBefore` or `delayMs` stays hidden until it is due, and then wakes a waiting claim. Among other work that is always
+ *   at hand it takes its place within 100 ms.
  *
  * Claiming
  * - **B6** A claimed envelope is held by one consumer at a time; of many claimers that race for it, one gets it.

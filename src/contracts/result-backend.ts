@@ -68,7 +68,7 @@ export interface WaitOptions {
  *   several changes in quick succession may be seen as the latest one. It ends after a terminal state, when the status is gone, or at its signal.
  * - **R10** `waitFor` answers as soon as the task has ended, also when it had ended before, and when another process ended it. Many waits share reads.
  * - **R11** `waitFor` throws `TimeoutError` at its timeout, the signal's reason at its signal, and `ConflictError` when a status that it saw is
- *   gone; it leaves nothing behind.
+ *   gone; it leaves nothing behind. A store that stays away longer than it repeats a read for is a retryable `StoreError`.
  *
  * Workers
  * - **R12** A heartbeat is listed until its time-to-live ends; a worker that reports again after that is listed again.

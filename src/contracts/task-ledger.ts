@@ -74,7 +74,8 @@ export interface CompletionOutcome {
  * - **T7** A dead letter's status is terminal, and its group is told; so is the group of every task that ends, however it ends.
  * - **T8** Many completions are written in one step, each answered on its own, in order. Bad ones (a follow-up that is no valid envelope, a state that
  *   does not go with the settlement) throw `ConfigError` before anything is written.
- * - **T9** `enqueue` with `tx` joins the caller's transaction.
+ * - **T9** `enqueue` with `tx` joins the caller's transaction. A ledger over two databases records the status with the claim then, since it could
+ *   not undo it together with the transaction.
  * - **T10** A put-back task (`nack`) is `queued` again where both sides share a database, and keeps its attempt everywhere.
  * - **T11** `cancel` ends tasks that wait: status, envelope and group in one step on an atomic ledger, whatever their attempt. One that a worker holds
  *   gets its status only, so that its result is refused.
