@@ -67,11 +67,12 @@ function freshStatement(database: SqlDatabase, mode: PublishMode): PublishStatem
   return database.statement(`publish.${mode}.fresh`, SHAPE, (parts) => {
     const { db, tables: { tasks, newTasks, deadLetters }, args, dialect } = parts;
     const { from, column, own } = args.items;
-    const known = sql`exists (select 1 from ${from} join ${tasks} on ${tasks.ns} = ${own(args.ns)} and ${tasks.id} = ${column.id})`;
-    const dead = sql`exists (select 1 from ${from} join ${deadLetters} on ${deadLetters.ns} = ${
-      own(args.ns)
-    } and ${deadLetters.id} = ${column.id}
-      and ${deadLetters.expiresAt} > ${dialect.now})`;
+    // With a limit inside, the look-up stays one per row of the batch, by the key. As a join it was planned over the young, empty table, and then
+    // went through the whole of the grown one for each row.
+    const among = (lookUp: SQL): SQL => sql`exists (select 1 from ${from} where (${lookUp} limit 1) is not null)`;
+    const known = among(sql`select 1 from ${tasks} where ${tasks.ns} = ${own(args.ns)} and ${tasks.id} = ${column.id}`);
+    const dead = among(sql`select 1 from ${deadLetters} where ${deadLetters.ns} = ${own(args.ns)} and ${deadLetters.id} = ${column.id}
+      and ${deadLetters.expiresAt} > ${dialect.now}`);
     return db.insert(newTasks).select(sourceOf(parts, sql`not ${known} and not ${dead}`)).onConflictDoNothing()
       .returning({ id: newTasks.id, signal: dialect.signal });
   });
