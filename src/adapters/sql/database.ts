@@ -3,6 +3,7 @@ import { sleep } from "../../time/sleep.ts";
 import type { Clock } from "../../time/clock.ts";
 import { systemClock } from "../../time/clock.ts";
 import type { Shape, ValuesOf } from "./arguments.ts";
+import { denseRows } from "./dense-rows.ts";
 import type { Builder } from "./dialect.ts";
 import { NOW, SIGNAL } from "./dialect.ts";
 import type { Driver, Failure } from "./driver.ts";
@@ -145,7 +146,7 @@ export class SqlDatabase {
     this.#onTrip({ kind: "statement", name: template.name, inTransaction });
     try {
       const prepared = template.prepared(tx ?? this.#driver.db);
-      const rows = await prepared.execute({ ...bound, [NOW]: Math.floor(this.#clock.now()) });
+      const rows = denseRows(await prepared.execute({ ...bound, [NOW]: Math.floor(this.#clock.now()) }));
       this.#driver.touched?.(rows.length);
       return rows;
     } catch (error) {
