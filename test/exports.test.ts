@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -70,18 +70,26 @@ test("every entry is in what is built, with its types, and loads on plain Node",
   }
 });
 
-test("a missing driver is named when its entry is used, and the front door needs none", { timeout: 60_000 }, async () => {
+test("the front door needs no driver, and a store whose driver is missing names the packages", { timeout: 60_000 }, async () => {
+  // Outside the project, where no package can be found.
   await using folder = createServerFolder("plain");
-  const built = join(root, ".cache", "test-exports");
   const copy = join(folder.path, "stem");
-  await run("cp", ["-R", built, copy]);
-  const load = (entry: string) =>
-    run(process.execPath, ["--input-type=module", "-e", `await import(${JSON.stringify(join(copy, `${entry}.js`))})`], {
-      cwd: folder.path,
-    });
-  await run("sh", ["-c", `printf '{"type":"module"}' > "$1/package.json"`, "sh", copy]);
-  await load("mod");
-  await load("memory");
+  cpSync(join(root, ".cache", "test-exports"), copy, { recursive: true });
+  writeFileSync(join(copy, "package.json"), JSON.stringify({ type: "module" }));
+  const script = `
+    const { StemApp, StemError } = await import(${JSON.stringify(join(copy, "mod.js"))});
+    await import(${JSON.stringify(join(copy, "memory.js"))});
+    await (await StemApp.inMemory()).close();
+    for (const url of ["sqlite:./stem.db", "postgres://127.0.0.1:1/none"]) {
+      await StemApp.fromUrl(url).then(
+        () => console.log("connected"),
+        (error) => console.log(StemError.is(error), error.code, error.message),
+      );
+    }`;
+  const { stdout } = await run(process.execPath, ["--input-type=module", "-e", script], { cwd: folder.path });
+  const [sqlite = "", postgres = ""] = stdout.split("\n");
+  assert.match(sqlite, /^true CONFIG .*npm install .*@libsql\/client/);
+  assert.match(postgres, /^true CONFIG .*npm install .*postgres/);
 });
 
 test("docs/dependencies.md gives a reason for every dependency, and for nothing else", () => {
