@@ -29,3 +29,17 @@ export const groupMembers: StemTables["groupMembers"] = tables.groupMembers;
 export const workers: StemTables["workers"] = tables.workers;
 /** Messages to every consumer, for as long as they are of use. */
 export const broadcasts: StemTables["broadcasts"] = tables.broadcasts;
+/** Queues that hand out nothing. */
+export const pausedQueues: StemTables["pausedQueues"] = tables.pausedQueues;
+/** Who holds which lock, until when. */
+export const locks: StemTables["locks"] = tables.locks;
+/** One row for each schedule: what it enqueues, and when next. */
+export const schedules: StemTables["schedules"] = tables.schedules;
+/** What became of the latest slots of each schedule. */
+export const scheduleRuns: StemTables["scheduleRuns"] = tables.scheduleRuns;
+/** Decisions that tasks shall not run. */
+export const revocations: StemTables["revocations"] = tables.revocations;
+/** How full the buckets of rate limits are. */
+export const buckets: StemTables["buckets"] = tables.buckets;
+/** Who is at work where only so many may be. */
+export const permits: StemTables["permits"] = tables.permits;

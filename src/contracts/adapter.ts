@@ -39,14 +39,14 @@ export interface Adapter extends Store {
   readonly broker: Broker;
   /** Keeps statuses, groups and heartbeats. */
   readonly results: ResultBackend;
-  /** Keeps schedules; absent where the adapter has none. */
-  readonly schedules?: ScheduleStore;
-  /** Keeps locks; absent where the adapter has none. */
-  readonly locks?: LockStore;
-  /** Keeps revocations; absent where the adapter has none. */
-  readonly revocations?: RevokeStore;
+  /** Keeps schedules. */
+  readonly schedules: ScheduleStore;
+  /** Keeps locks. */
+  readonly locks: LockStore;
+  /** Keeps revocations. */
+  readonly revocations: RevokeStore;
   /** Keeps workflow runs; absent where the adapter has none. */
   readonly workflows?: WorkflowStore;
-  /** Limits rates; absent where the adapter has none. */
-  readonly limiter?: RateLimiter;
+  /** Limits rates and numbers. */
+  readonly limiter: RateLimiter;
 }

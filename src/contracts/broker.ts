@@ -93,6 +93,22 @@ export interface Broadcast {
   readonly sentAt: number;
 }
 
+/** Why a queue hands out nothing. */
+export interface PauseOptions {
+  /** Why. @default none */
+  readonly reason?: string;
+  /** Who asked for it. @default none */
+  readonly by?: string;
+}
+
+/** A queue that hands out nothing. */
+export interface PausedQueue extends PauseOptions {
+  /** The queue. */
+  readonly queue: string;
+  /** Since when, by the store's clock. */
+  readonly pausedAt: number;
+}
+
 /**
  * Carries envelopes from producers to consumers, at least once.
  *
@@ -144,6 +160,8 @@ export interface Broadcast {
  * - **B26** Bad arguments (an empty list of queues, `limit: 0`, a negative time) throw `ConfigError` and change nothing; empty batches do nothing.
  * - **B27** `publish` with `tx` joins the caller's transaction: claimable when it commits, gone when it rolls back. Stores without
  *   transactions throw `UnsupportedError`.
+ * - **B28** A paused queue hands out nothing, from the moment `pauseQueue` resolved, until it is resumed: from any process, and across restarts where
+ *   the adapter is durable. It goes on accepting, what is held can be settled, and `resumeQueue` wakes those who wait.
  */
 export interface Broker extends Store {
   /** Accepts envelopes. Answers one boolean each, in order: true when it was accepted, false when it was known already. */
@@ -164,6 +182,12 @@ export interface Broker extends Store {
   extendLease(deliveries: readonly Delivery[], leaseMs: number): Promise<readonly (number | undefined)[]>;
   /** Claims one after the other, until the signal aborts. Whoever iterates settles what it gets. */
   consume(options: ConsumeOptions): AsyncIterable<Delivery>;
+  /** Has a queue hand out nothing until it is resumed. False when it was paused already: the first reason stays. */
+  pauseQueue(queue: string, options?: PauseOptions): Promise<boolean>;
+  /** Has a queue hand out again. False when it was not paused. */
+  resumeQueue(queue: string): Promise<boolean>;
+  /** Tells which queues are paused, by name. */
+  pausedQueues(): Promise<readonly PausedQueue[]>;
   /** Forgets everything of a queue that no consumer holds. Returns how many envelopes. */
   purge(queue: string): Promise<number>;
   /** Counts a queue; all zero when nothing is known of it. */

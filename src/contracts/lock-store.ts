@@ -13,6 +13,16 @@ export interface AcquireOptions {
   readonly signal?: AbortSignal;
 }
 
+/** One lock among many that are asked for in one call. */
+export interface LockRequest {
+  /** What to lock. */
+  readonly key: string;
+  /** Who will hold it. */
+  readonly owner: string;
+  /** How long it is held without renewal. */
+  readonly ttl: Duration;
+}
+
 /** What a lock is known by in the store. */
 export interface LockHandle {
   /** What is locked. */
@@ -23,9 +33,15 @@ export interface LockHandle {
   readonly token: number;
 }
 
+/** A lock as the store keeps it. */
+export interface StoredLock extends LockHandle {
+  /** When it ends unless it is renewed before, by the store's clock. */
+  readonly expiresAt: number;
+}
+
 /** A held lock. */
 export interface Lock extends LockHandle {
-  /** When it ends unless it is renewed before, by the store's clock. */
+  /** When it ends unless it is renewed before, by the store's clock; moves with each renewal. */
   readonly expiresAt: number;
   /** Aborts, with a `ConflictError` as reason, when the lock ended without being released: expired unrenewed, or taken over. */
   readonly signal: AbortSignal;
@@ -41,23 +57,37 @@ export interface Lock extends LockHandle {
  * - **L1** Of many that race for a key, one gets it; the others get `undefined`, or wait.
  * - **L2** Acquire, renew and release are one compare-and-set each: no state in between can be seen.
  * - **L3** Tokens rise strictly per key, across release, expiry and restarts, and no row or key outlives its lock for it.
- * - **L4** An expired lock can be acquired at once; its former holder can neither renew nor release it.
+ * - **L4** An expired lock can be acquired at once; its former holder can neither renew nor release it. One that ran out, but that nobody took
+ *   over, cannot be renewed either: in between, a guarded write may have been refused.
  * - **L5** Renew and release ask for owner and token: nobody gives back another's lock, nor an earlier one of his own.
  * - **L6** Acquiring a key that the same owner holds is refused like any other: a lock is not re-entrant.
- * - **L7** A waiting acquire gets the lock when it is released or expires, from any process, and ends at its time or signal.
+ * - **L7** A waiting acquire gets the lock when it is released or expires, from any process, and ends at its time or signal. A lock that came
+ *   too late for its waiter is given back.
  * - **L8** `lock.signal` aborts when the lock is lost, at the latest when its time ends; not on release.
- * - **L9** `isCurrent` tells whether a token is still the current one, also inside a transaction on the same database, where it holds until commit.
+ * - **L9** `isCurrent` tells whether a token is still the current one, also inside a transaction on the same database: a true answer holds
+ *   until that commits, since who would take the lock over waits for it.
  * - **L10** Namespaces isolate; bad arguments throw `ConfigError`; after `close` calls throw `ClosedError`.
+ * - **L11** Many locks are acquired, renewed and released in one call, each on its own; of two requests for one key the first gets it.
+ * - **L12** With `tx` a lock is taken or given back when the caller's transaction commits, and not at all when it rolls back. Stores without
+ *   transactions throw `UnsupportedError`.
  */
 export interface LockStore extends Store {
   /** Acquires a lock; `undefined` when another holds it (after waiting, when asked to). */
   acquire(key: string, options: AcquireOptions): Promise<Lock | undefined>;
+  /** Acquires many locks, without waiting. Answers each, in order: `undefined` where another holds it. */
+  acquireAll(requests: readonly LockRequest[], options?: WriteOptions): Promise<readonly (StoredLock | undefined)[]>;
   /** Holds a lock for `ttl` from now. Answers the new expiry; `undefined` when it is lost. */
   renew(lock: LockHandle, ttl: Duration): Promise<number | undefined>;
+  /** Holds many locks for `ttl` from now. Answers the new expiry of each, in order; `undefined` where it is lost. */
+  renewAll(locks: readonly LockHandle[], ttl: Duration): Promise<readonly (number | undefined)[]>;
   /** Gives a lock back. False when it was lost before. */
   release(lock: LockHandle): Promise<boolean>;
+  /** Gives many locks back. Answers each, in order: false where it was lost before. */
+  releaseAll(locks: readonly LockHandle[], options?: WriteOptions): Promise<readonly boolean[]>;
   /** Tells who holds the key; `undefined` when nobody does. */
-  ownerOf(key: string): Promise<LockHandle | undefined>;
+  ownerOf(key: string): Promise<StoredLock | undefined>;
   /** Tells whether the token is the current one of its key: the check that a guarded write makes. */
   isCurrent(lock: LockHandle, options?: WriteOptions): Promise<boolean>;
+  /** Deletes what has expired, at most `limit` (default 500). Returns how many. */
+  sweep(options?: { readonly limit?: number }): Promise<number>;
 }

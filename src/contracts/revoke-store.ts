@@ -32,14 +32,17 @@ export interface RevocableTask {
 /**
  * Keeps decisions that tasks shall not run.
  *
- * - **V1** Versions are given by the store and rise with each decision of the namespace; of two for one target the later accepted one wins, on every
- *   store and whatever the clocks of the callers.
+ * - **V1** Versions are given by the store and rise with each decision of the namespace; of two for one target the higher version wins, on every
+ *   store, under any race and whatever the clocks of the callers. Of two in one call the last wins, and both are answered with it.
  * - **V2** What is stored survives restarts of everything, where the adapter is durable.
  * - **V3** An expired revocation is absent at once, and pruned later.
- * - **V4** `match` finds the revocations of many tasks in one call: by id, by name and time, by header value.
+ * - **V4** `match` finds the revocations of many tasks in one call: by id, by name and time, by header value. Where several apply, one that
+ *   terminates comes before one that does not, then the higher version. What it costs does not grow with what is stored.
  * - **V5** `watch` yields every decision made or taken back after it started, from any process; what was decided before is read with `list`.
  *   Starting to watch first and listing then leaves no gap.
  * - **V6** Namespaces isolate; bad arguments throw `ConfigError`, among them an expiry in the past; after `close` calls throw `ClosedError`.
+ * - **V7** With `tx` decisions join the caller's transaction. Stores without transactions throw `UnsupportedError`.
+ * - **V8** `list` pages in the store, the latest decision first, and `remove` takes back what is in force: it is matched no more, and may be decided anew.
  */
 export interface RevokeStore extends Store {
   /** Records decisions in one step. Answers the effective entry for each target, in order. */

@@ -14,21 +14,38 @@ export interface ClaimDueOptions {
   readonly leaseMs: number;
 }
 
+/** A slot that ends, and what it enqueues. */
+export interface SlotCompletion {
+  /** The right to end it. */
+  readonly claim: ScheduleClaim;
+  /** What became of it, and the slot that follows. */
+  readonly outcome: ScheduleOutcome;
+  /** What it enqueues, in the same step where the stores share a database. */
+  readonly envelopes: readonly Envelope[];
+}
+
 /**
  * Keeps schedules and hands out their slots.
  *
  * - **S1** Every field of every kind of entry comes back as it was written.
- * - **S2** Versions rise by one with each change; an upsert that names another version throws `ConflictError` and changes nothing.
- * - **S3** A due slot is claimed by one scheduler at a time, under any race; disabled, ended and exhausted entries are never due.
- * - **S4** A claim that was not completed within its lease can be claimed again: the same slot, a higher token.
- * - **S5** `complete` with a stale token changes nothing and answers `false`; a current one moves the entry to its next slot, in one step.
- * - **S6** The next slot is the one that the outcome names: computed from the slot, never from the time of execution.
- * - **S7** Changing or removing an entry while a slot is claimed makes that claim stale.
+ * - **S2** Versions rise by one with each change by the owner; an upsert that names another version throws `ConflictError` and changes nothing.
+ *   An upsert that changes nothing is no change. Slots that pass are none either.
+ * - **S3** A due slot is claimed by one scheduler at a time, under any race; disabled, ended and exhausted entries are never due. The earliest
+ *   slots come first.
+ * - **S4** A claim that was not completed within its lease can be claimed again: the same slot, a higher token. One that ran out, but that nobody
+ *   took over, can still be completed.
+ * - **S5** `complete` with a stale token changes nothing and answers `false`; a current one moves the entry to its next slot, in one step. Of two
+ *   completions of one claim the first counts.
+ * - **S6** The next slot is the one that the outcome names, whatever the time of execution; without one the entry is never due again. `runs`
+ *   counts the dispatched slots, and an entry with `maxRuns` of them has no next slot.
+ * - **S7** Changing or removing an entry while a slot is claimed makes that claim stale. A change of when it fires (spec, zone, start, end, or
+ *   enabled again) sets the next slot to the first after the store's now, any other change leaves it; one that was claimed is claimable again.
  * - **S8** `completeAndPublish` completes slots and enqueues their envelopes in one transaction when the ledger shares the database; otherwise it
  *   checks the claims, then enqueues, then completes, which repeats at most an idempotent enqueue. A stale claim enqueues nothing.
- * - **S9** `history` tells the latest runs first and is bounded by count and age.
- * - **S10** `nextDueAt` tells the earliest slot, and `watch` wakes when it may have changed, from any process.
+ * - **S9** `history` tells the latest slots first and is bounded: by count at once or soon, by age with the sweep. It goes with its entry.
+ * - **S10** `nextDueIn` tells how long until something may be claimed, and `watch` wakes when that may have become less, from any process.
  * - **S11** Namespaces isolate; bad arguments throw `ConfigError`; after `close` calls throw `ClosedError`.
+ * - **S12** With `tx` an upsert or removal joins the caller's transaction. Stores without transactions throw `UnsupportedError`.
  */
 export interface ScheduleStore extends Store {
   /** Creates or changes an entry. Answers the stored one. */
@@ -37,23 +54,20 @@ export interface ScheduleStore extends Store {
   get(id: string): Promise<ScheduleEntry | undefined>;
   /** Lists entries by id. */
   list(page?: PageRequest): Promise<Page<ScheduleEntry>>;
-  /** Forgets an entry. False when none is known. */
-  remove(id: string): Promise<boolean>;
-  /** Claims slots that are due, the earliest first. */
+  /** Forgets an entry and its history. False when none is known. */
+  remove(id: string, options?: WriteOptions): Promise<boolean>;
+  /** Claims slots that are due, the earliest first: one of each entry. */
   claimDue(options: ClaimDueOptions): Promise<readonly ScheduleClaim[]>;
   /** Completes a claimed slot. False when the claim is stale. */
   complete(claim: ScheduleClaim, outcome: ScheduleOutcome): Promise<boolean>;
-  /** Completes many slots together with the publication of their envelopes. Answers one boolean each, in order. */
-  completeAndPublish(
-    slots: readonly { readonly claim: ScheduleClaim; readonly outcome: ScheduleOutcome; readonly envelopes: readonly Envelope[] }[],
-    ledger: TaskLedger,
-  ): Promise<readonly boolean[]>;
+  /** Completes many slots together with the publication of their envelopes. Answers one boolean each, in order: false where the claim is stale. */
+  completeAndPublish(slots: readonly SlotCompletion[], ledger: TaskLedger): Promise<readonly boolean[]>;
   /** Deletes history beyond its age, at most `limit` (default 500). Returns how many. */
   sweep(options?: { readonly limit?: number }): Promise<number>;
-  /** Tells the past of a schedule, the latest run first. */
+  /** Tells the past of a schedule, the latest slot first. */
   history(id: string, page?: PageRequest): Promise<Page<ScheduleRun>>;
-  /** The earliest instant at which something may be claimed; `undefined` when nothing is planned. */
-  nextDueAt(): Promise<number | undefined>;
-  /** Yields whenever `nextDueAt` may have changed, until the signal aborts. */
+  /** How long until something may be claimed, in milliseconds from the store's now, 0 when it may be already; `undefined` when nothing is planned. */
+  nextDueIn(): Promise<number | undefined>;
+  /** Yields whenever `nextDueIn` may have become less, until the signal aborts; what happened after the promise resolved is not missed. */
   watch(options: { readonly signal: AbortSignal }): Promise<AsyncIterable<void>>;
 }

@@ -36,6 +36,8 @@ export interface CompletionStatus {
 export interface CancelOptions {
   /** Why; becomes the message of the status's error. @default "cancelled" */
   readonly reason?: string;
+  /** Leave those alone that a worker holds: their status and result stay theirs. @default false */
+  readonly waitingOnly?: boolean;
 }
 
 /** What `cancel` found: it was waiting and is cancelled; a worker held it and its status is cancelled; it had ended; it is not known. */
@@ -78,7 +80,7 @@ export interface CompletionOutcome {
  *   not undo it together with the transaction.
  * - **T10** A put-back task (`nack`) is `queued` again where both sides share a database, and keeps its attempt everywhere.
  * - **T11** `cancel` ends tasks that wait: status, envelope and group in one step on an atomic ledger, whatever their attempt. One that a worker holds
- *   gets its status only, so that its result is refused.
+ *   gets its status only, so that its result is refused; with `waitingOnly` it is left alone.
  * - **T12** `purge` cancels everything of a queue that waits. `replay` publishes dead letters again with their status `queued` at the next attempt.
  * - **T13** `claim` hands out expired envelopes and those delivered too often as well: whoever claims compares `expiresAt` with `claimedAt`, and
  *   `deliveryCount` with its limit, and finishes them as cancelled or dead.

@@ -1,4 +1,4 @@
-/** What a revocation applies to. */
+/** What a revocation applies to. Two name the same target when kind and id, name, or header and value are equal: `before` belongs to the decision. */
 export type RevocationTarget =
   | {
     /** One task. */

@@ -1,4 +1,4 @@
-import type { Envelope } from "./envelope.ts";
+import type { RetryPolicy } from "../time/backoff.ts";
 
 /** When a schedule fires. Instants are epoch milliseconds; wall-clock rules are read in the entry's time zone. */
 export type ScheduleSpec =
@@ -62,14 +62,44 @@ export type MisfirePolicy =
     readonly limit: number;
   };
 
+/** What a schedule enqueues: plain JSON, which a scheduler turns into an envelope with the defaults and encoders of the task, as any call. */
+export interface ScheduledTask {
+  /** The task's name. */
+  readonly name: string;
+  /** The arguments, not encoded yet (a JSON value); absent when there are none. */
+  readonly args?: unknown;
+  /** String pairs for routing, tracing and revocation. @default none */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** JSON values that travel into the status. @default none */
+  readonly meta?: Readonly<Record<string, unknown>>;
+  /** The queue. @default the task's, else by the routes */
+  readonly queue?: string;
+  /** 0 to 9; higher ones run first. @default the task's */
+  readonly priority?: number;
+  /** How many times it may be tried again. @default the task's */
+  readonly maxRetries?: number;
+  /** How long to wait before each further attempt. @default the task's */
+  readonly retryPolicy?: RetryPolicy;
+  /** How long a worker holds it without renewal, in milliseconds. @default the task's */
+  readonly visibilityTimeoutMs?: number;
+  /** After this long `ctx.softLimit` aborts, in milliseconds. @default the task's */
+  readonly softTimeLimitMs?: number;
+  /** After this long `ctx.signal` aborts and the attempt fails, in milliseconds. @default the task's */
+  readonly timeLimitMs?: number;
+  /** How long its final status is kept, in milliseconds. @default the task's */
+  readonly resultTtlMs?: number;
+  /** Keep the status, but not the returned value. @default the task's */
+  readonly ignoreResult?: boolean;
+}
+
 /** A schedule as its owner writes it. */
 export interface ScheduleInput {
   /** The schedule's id. */
   readonly id: string;
   /** When it fires. */
   readonly spec: ScheduleSpec;
-  /** What it enqueues: a task without the fields that each slot fills in. */
-  readonly task: Omit<Envelope, "id" | "enqueuedAt" | "attempt" | "notBefore" | "delayMs">;
+  /** What it enqueues. */
+  readonly task: ScheduledTask;
   /** The IANA zone in which wall-clock rules are read. @default "UTC" */
   readonly timeZone?: string;
   /** No slot before this instant. */
@@ -121,6 +151,8 @@ export interface ScheduleClaim {
   readonly token: number;
   /** Who claimed it. */
   readonly owner: string;
+  /** When it was claimed, by the store's clock: whether the slot comes late is judged by that. */
+  readonly claimedAt: number;
   /** When another scheduler may claim the slot again. */
   readonly leaseExpiresAt: number;
 }

@@ -26,6 +26,28 @@ export const postgresMigrations: readonly Migration[] = [
       "CREATE INDEX \"tasks_expires\" ON \"tasks\" USING btree (\"ns\",\"expires_at\") WHERE \"tasks\".\"expires_at\" is not null;",
       "CREATE INDEX \"tasks_newest\" ON \"tasks\" USING btree (\"ns\",\"seq\") WHERE \"tasks\".\"seq\" > 0;"
     ]
+  },
+  {
+    "tag": "0001_locks_schedules_revocations",
+    "when": 1795543624882,
+    "hash": "eda311de37f28dd151311076e2b32d83b56802b52602f87809ce50fa87194eeb",
+    "statements": [
+      "CREATE TABLE \"buckets\" (\n\t\"ns\" text NOT NULL,\n\t\"key\" text NOT NULL,\n\t\"full_at_us\" bigint NOT NULL,\n\tCONSTRAINT \"buckets_key\" PRIMARY KEY(\"ns\",\"key\")\n);",
+      "CREATE TABLE \"locks\" (\n\t\"ns\" text NOT NULL,\n\t\"key\" text NOT NULL,\n\t\"owner\" text NOT NULL,\n\t\"expires_at\" bigint NOT NULL,\n\t\"token\" bigserial NOT NULL,\n\tCONSTRAINT \"locks_key\" PRIMARY KEY(\"ns\",\"key\")\n);",
+      "CREATE TABLE \"paused_queues\" (\n\t\"ns\" text NOT NULL,\n\t\"queue\" text NOT NULL,\n\t\"reason\" text,\n\t\"paused_by\" text,\n\t\"paused_at\" bigint NOT NULL,\n\tCONSTRAINT \"paused_queues_key\" PRIMARY KEY(\"ns\",\"queue\")\n);",
+      "CREATE TABLE \"permits\" (\n\t\"ns\" text NOT NULL,\n\t\"key\" text NOT NULL,\n\t\"slot\" integer NOT NULL,\n\t\"holder\" text NOT NULL,\n\t\"expires_at\" bigint NOT NULL,\n\tCONSTRAINT \"permits_key\" PRIMARY KEY(\"ns\",\"key\",\"slot\")\n);",
+      "CREATE TABLE \"revocations\" (\n\t\"ns\" text NOT NULL,\n\t\"target\" text NOT NULL,\n\t\"before\" bigint,\n\t\"terminate\" integer NOT NULL,\n\t\"reason\" text,\n\t\"requested_by\" text,\n\t\"revoked_at\" bigint NOT NULL,\n\t\"expires_at\" bigint,\n\t\"version\" bigserial NOT NULL,\n\tCONSTRAINT \"revocations_key\" PRIMARY KEY(\"ns\",\"target\")\n);",
+      "CREATE TABLE \"schedule_runs\" (\n\t\"ns\" text NOT NULL,\n\t\"schedule_id\" text NOT NULL,\n\t\"slot\" bigint NOT NULL,\n\t\"kind\" text NOT NULL,\n\t\"task_id\" text,\n\t\"message\" text,\n\t\"completed_at\" bigint NOT NULL,\n\tCONSTRAINT \"schedule_runs_key\" PRIMARY KEY(\"ns\",\"schedule_id\",\"slot\")\n);",
+      "CREATE TABLE \"schedules\" (\n\t\"ns\" text NOT NULL,\n\t\"id\" text NOT NULL,\n\t\"entry\" text NOT NULL,\n\t\"version\" integer NOT NULL,\n\t\"created_at\" bigint NOT NULL,\n\t\"updated_at\" bigint NOT NULL,\n\t\"next_run_at\" bigint,\n\t\"due_at\" bigint,\n\t\"last_run_at\" bigint,\n\t\"runs\" integer DEFAULT 0 NOT NULL,\n\t\"max_runs\" integer,\n\t\"token\" bigint DEFAULT 0 NOT NULL,\n\t\"claimed_by\" text,\n\t\"seq\" bigserial NOT NULL,\n\tCONSTRAINT \"schedules_key\" PRIMARY KEY(\"ns\",\"id\")\n);",
+      "CREATE INDEX \"buckets_full\" ON \"buckets\" USING btree (\"ns\",\"full_at_us\");",
+      "CREATE INDEX \"locks_expires\" ON \"locks\" USING btree (\"ns\",\"expires_at\");",
+      "CREATE INDEX \"permits_holder\" ON \"permits\" USING btree (\"ns\",\"key\",\"holder\");",
+      "CREATE INDEX \"permits_expires\" ON \"permits\" USING btree (\"ns\",\"expires_at\");",
+      "CREATE INDEX \"revocations_newest\" ON \"revocations\" USING btree (\"ns\",\"version\");",
+      "CREATE INDEX \"revocations_expires\" ON \"revocations\" USING btree (\"ns\",\"expires_at\") WHERE \"revocations\".\"expires_at\" is not null;",
+      "CREATE INDEX \"schedule_runs_completed\" ON \"schedule_runs\" USING btree (\"ns\",\"completed_at\");",
+      "CREATE INDEX \"schedules_due\" ON \"schedules\" USING btree (\"ns\",\"due_at\") WHERE \"schedules\".\"due_at\" is not null;"
+    ]
   }
 ];
 
@@ -58,6 +80,35 @@ export const sqliteMigrations: readonly Migration[] = [
       "CREATE INDEX `stem_tasks_newest` ON `stem_tasks` (`ns`,`seq`) WHERE \"stem_tasks\".\"seq\" > 0;",
       "CREATE TABLE `stem_workers` (\n\t`ns` text NOT NULL,\n\t`id` text NOT NULL,\n\t`data` text NOT NULL,\n\t`seen_at` integer NOT NULL,\n\t`expires_at` integer NOT NULL\n);",
       "CREATE UNIQUE INDEX `stem_workers_key` ON `stem_workers` (`ns`,`id`);"
+    ]
+  },
+  {
+    "tag": "0001_locks_schedules_revocations",
+    "when": 1795543625254,
+    "hash": "4a87bd9b2077aeed6f83871610d3ffde40f96c3cdc1591da2fb529ff6df17116",
+    "statements": [
+      "CREATE TABLE `stem_buckets` (\n\t`ns` text NOT NULL,\n\t`key` text NOT NULL,\n\t`full_at_us` integer NOT NULL\n);",
+      "CREATE UNIQUE INDEX `stem_buckets_key` ON `stem_buckets` (`ns`,`key`);",
+      "CREATE INDEX `stem_buckets_full` ON `stem_buckets` (`ns`,`full_at_us`);",
+      "CREATE TABLE `stem_locks` (\n\t`ns` text NOT NULL,\n\t`key` text NOT NULL,\n\t`owner` text NOT NULL,\n\t`expires_at` integer NOT NULL,\n\t`token` integer PRIMARY KEY AUTOINCREMENT NOT NULL\n);",
+      "CREATE UNIQUE INDEX `stem_locks_key` ON `stem_locks` (`ns`,`key`);",
+      "CREATE INDEX `stem_locks_expires` ON `stem_locks` (`ns`,`expires_at`);",
+      "CREATE TABLE `stem_paused_queues` (\n\t`ns` text NOT NULL,\n\t`queue` text NOT NULL,\n\t`reason` text,\n\t`paused_by` text,\n\t`paused_at` integer NOT NULL\n);",
+      "CREATE UNIQUE INDEX `stem_paused_queues_key` ON `stem_paused_queues` (`ns`,`queue`);",
+      "CREATE TABLE `stem_permits` (\n\t`ns` text NOT NULL,\n\t`key` text NOT NULL,\n\t`slot` integer NOT NULL,\n\t`holder` text NOT NULL,\n\t`expires_at` integer NOT NULL\n);",
+      "CREATE UNIQUE INDEX `stem_permits_key` ON `stem_permits` (`ns`,`key`,`slot`);",
+      "CREATE INDEX `stem_permits_holder` ON `stem_permits` (`ns`,`key`,`holder`);",
+      "CREATE INDEX `stem_permits_expires` ON `stem_permits` (`ns`,`expires_at`);",
+      "CREATE TABLE `stem_revocations` (\n\t`ns` text NOT NULL,\n\t`target` text NOT NULL,\n\t`before` integer,\n\t`terminate` integer NOT NULL,\n\t`reason` text,\n\t`requested_by` text,\n\t`revoked_at` integer NOT NULL,\n\t`expires_at` integer,\n\t`version` integer PRIMARY KEY AUTOINCREMENT NOT NULL\n);",
+      "CREATE UNIQUE INDEX `stem_revocations_key` ON `stem_revocations` (`ns`,`target`);",
+      "CREATE INDEX `stem_revocations_newest` ON `stem_revocations` (`ns`,`version`);",
+      "CREATE INDEX `stem_revocations_expires` ON `stem_revocations` (`ns`,`expires_at`) WHERE \"stem_revocations\".\"expires_at\" is not null;",
+      "CREATE TABLE `stem_schedule_runs` (\n\t`ns` text NOT NULL,\n\t`schedule_id` text NOT NULL,\n\t`slot` integer NOT NULL,\n\t`kind` text NOT NULL,\n\t`task_id` text,\n\t`message` text,\n\t`completed_at` integer NOT NULL\n);",
+      "CREATE UNIQUE INDEX `stem_schedule_runs_key` ON `stem_schedule_runs` (`ns`,`schedule_id`,`slot`);",
+      "CREATE INDEX `stem_schedule_runs_completed` ON `stem_schedule_runs` (`ns`,`completed_at`);",
+      "CREATE TABLE `stem_schedules` (\n\t`ns` text NOT NULL,\n\t`id` text NOT NULL,\n\t`entry` text NOT NULL,\n\t`version` integer NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`updated_at` integer NOT NULL,\n\t`next_run_at` integer,\n\t`due_at` integer,\n\t`last_run_at` integer,\n\t`runs` integer DEFAULT 0 NOT NULL,\n\t`max_runs` integer,\n\t`token` integer DEFAULT 0 NOT NULL,\n\t`claimed_by` text,\n\t`seq` integer PRIMARY KEY AUTOINCREMENT NOT NULL\n);",
+      "CREATE UNIQUE INDEX `stem_schedules_key` ON `stem_schedules` (`ns`,`id`);",
+      "CREATE INDEX `stem_schedules_due` ON `stem_schedules` (`ns`,`due_at`) WHERE \"stem_schedules\".\"due_at\" is not null;"
     ]
   }
 ];

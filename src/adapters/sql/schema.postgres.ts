@@ -2,4 +2,18 @@
 import { postgresKit } from "./kit.postgres.ts";
 import { defineTables } from "./tables.ts";
 
-export const { tasks, deadLetters, groups, groupMembers, workers, broadcasts } = defineTables(postgresKit());
+export const {
+  tasks,
+  deadLetters,
+  groups,
+  groupMembers,
+  workers,
+  broadcasts,
+  pausedQueues,
+  locks,
+  schedules,
+  scheduleRuns,
+  revocations,
+  buckets,
+  permits,
+} = defineTables(postgresKit());

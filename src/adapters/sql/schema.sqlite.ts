@@ -2,4 +2,18 @@
 import { sqliteKit } from "./kit.sqlite.ts";
 import { defineTables } from "./tables.ts";
 
-export const { tasks, deadLetters, groups, groupMembers, workers, broadcasts } = defineTables(sqliteKit);
+export const {
+  tasks,
+  deadLetters,
+  groups,
+  groupMembers,
+  workers,
+  broadcasts,
+  pausedQueues,
+  locks,
+  schedules,
+  scheduleRuns,
+  revocations,
+  buckets,
+  permits,
+} = defineTables(sqliteKit);

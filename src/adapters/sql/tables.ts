@@ -91,7 +91,75 @@ export function defineTables(kit: Kit) {
     kit.index("broadcasts_expires", [t.ns, t.expiresAt]),
   ]);
 
+  const pausedQueues = kit.table("paused_queues", {
+    ns: kit.str("ns").notNull(),
+    queue: kit.str("queue").notNull(),
+    reason: kit.str("reason"),
+    pausedBy: kit.str("paused_by"),
+    pausedAt: kit.ms("paused_at").notNull(),
+  }, (t) => [kit.key("paused_queues", [t.ns, t.queue])]);
+
+  // The fencing token is the number that the row would get if it were new.
+  const locks = kit.table("locks", { ...lockColumns(kit), token: kit.seq("token") }, (t) => [
+    kit.key("locks", [t.ns, t.key]),
+    kit.index("locks_expires", [t.ns, t.expiresAt]),
+  ]);
+
+  const schedules = kit.table("schedules", { ...scheduleColumns(kit), seq: kit.seq("seq") }, (t) => [
+    kit.key("schedules", [t.ns, t.id]),
+    kit.index("schedules_due", [t.ns, t.dueAt]).where(sql`${t.dueAt} is not null`),
+  ]);
+
+  const scheduleRuns = kit.table("schedule_runs", {
+    ns: kit.str("ns").notNull(),
+    scheduleId: kit.str("schedule_id").notNull(),
+    slot: kit.ms("slot").notNull(),
+    kind: kit.str("kind").notNull(),
+    taskId: kit.str("task_id"),
+    message: kit.str("message"),
+    completedAt: kit.ms("completed_at").notNull(),
+  }, (t) => [
+    kit.key("schedule_runs", [t.ns, t.scheduleId, t.slot]),
+    kit.index("schedule_runs_completed", [t.ns, t.completedAt]),
+  ]);
+
+  // The version is the number that the row would get if it were new.
+  const revocations = kit.table("revocations", { ...revocationColumns(kit), version: kit.seq("version") }, (t) => [
+    kit.key("revocations", [t.ns, t.target]),
+    kit.index("revocations_newest", [t.ns, t.version]),
+    kit.index("revocations_expires", [t.ns, t.expiresAt]).where(sql`${t.expiresAt} is not null`),
+  ]);
+
+  const buckets = kit.table("buckets", {
+    ns: kit.str("ns").notNull(),
+    key: kit.str("key").notNull(),
+    // When the bucket will be full again, in microseconds since the epoch: it holds what it would gain from then on, back to now.
+    fullAtUs: kit.ms("full_at_us").notNull(),
+  }, (t) => [kit.key("buckets", [t.ns, t.key]), kit.index("buckets_full", [t.ns, t.fullAtUs])]);
+
+  const permits = kit.table("permits", {
+    ns: kit.str("ns").notNull(),
+    key: kit.str("key").notNull(),
+    slot: kit.int("slot").notNull(),
+    holder: kit.str("holder").notNull(),
+    expiresAt: kit.ms("expires_at").notNull(),
+  }, (t) => [
+    kit.key("permits", [t.ns, t.key, t.slot]),
+    kit.index("permits_holder", [t.ns, t.key, t.holder]),
+    kit.index("permits_expires", [t.ns, t.expiresAt]),
+  ]);
+
   return {
+    pausedQueues,
+    locks,
+    schedules,
+    scheduleRuns,
+    revocations,
+    buckets,
+    permits,
+    newLocks: kit.table("locks", { ...lockColumns(kit), token: kit.filledSeq("token") }),
+    newSchedules: kit.table("schedules", { ...scheduleColumns(kit), seq: kit.filledSeq("seq") }),
+    newRevocations: kit.table("revocations", { ...revocationColumns(kit), version: kit.filledSeq("version") }),
     tasks,
     deadLetters,
     groups,
@@ -154,5 +222,52 @@ function broadcastColumns(kit: Kit) {
     payload: kit.str("payload").notNull(),
     createdAt: kit.ms("created_at").notNull(),
     expiresAt: kit.ms("expires_at").notNull(),
+  };
+}
+
+function lockColumns(kit: Kit) {
+  return {
+    ns: kit.str("ns").notNull(),
+    key: kit.str("key").notNull(),
+    owner: kit.str("owner").notNull(),
+    expiresAt: kit.ms("expires_at").notNull(),
+  };
+}
+
+function scheduleColumns(kit: Kit) {
+  return {
+    ns: kit.str("ns").notNull(),
+    id: kit.str("id").notNull(),
+    // What its owner wrote.
+    entry: kit.str("entry").notNull(),
+    version: kit.int("version").notNull(),
+    createdAt: kit.ms("created_at").notNull(),
+    updatedAt: kit.ms("updated_at").notNull(),
+    // The next slot, also of an entry that is disabled; null when there will be none.
+    nextRunAt: kit.ms("next_run_at"),
+    // When it may be claimed: the next slot, or the end of the lease; null when never.
+    dueAt: kit.ms("due_at"),
+    lastRunAt: kit.ms("last_run_at"),
+    runs: kit.int("runs").notNull().default(0),
+    maxRuns: kit.int("max_runs"),
+    token: kit.ms("token").notNull().default(0),
+    // Null while nobody holds the slot.
+    claimedBy: kit.str("claimed_by"),
+  };
+}
+
+function revocationColumns(kit: Kit) {
+  return {
+    ns: kit.str("ns").notNull(),
+    // The target as one text: kind and names.
+    target: kit.str("target").notNull(),
+    // Only of task names: tasks enqueued before this instant.
+    before: kit.ms("before"),
+    // 0 or 1.
+    terminate: kit.int("terminate").notNull(),
+    reason: kit.str("reason"),
+    requestedBy: kit.str("requested_by"),
+    revokedAt: kit.ms("revoked_at").notNull(),
+    expiresAt: kit.ms("expires_at"),
   };
 }
