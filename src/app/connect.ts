@@ -1,5 +1,6 @@
 import type { Adapter } from "../contracts/adapter.ts";
 import type { Logger } from "../contracts/logger.ts";
+import { loadDriver } from "../async/load-driver.ts";
 import { ConfigError, UnsupportedError } from "../errors.ts";
 import type { Clock } from "../time/clock.ts";
 
@@ -17,6 +18,8 @@ export interface ConnectOptions {
   readonly logger?: Logger;
 }
 
+const SQLITE_PACKAGES = ["drizzle-orm", "@libsql/client"] as const;
+const POSTGRES_PACKAGES = ["drizzle-orm", "postgres"] as const;
 const SCHEMES = "memory:, sqlite:, file:, postgres:, postgresql:";
 
 /**
@@ -34,12 +37,12 @@ export async function connect(url: string, options: ConnectOptions = {}): Promis
     }
     case "sqlite":
     case "file": {
-      const { sqlite } = await import("../adapters/sql/sqlite.ts");
+      const { sqlite } = await loadDriver(() => import("../adapters/sql/sqlite.ts"), "a SQLite database", SQLITE_PACKAGES);
       return await sqlite(url, migrating);
     }
     case "postgres":
     case "postgresql": {
-      const { postgres } = await import("../adapters/sql/postgres.ts");
+      const { postgres } = await loadDriver(() => import("../adapters/sql/postgres.ts"), "a Postgres database", POSTGRES_PACKAGES);
       return await postgres(url, schema === undefined ? migrating : { ...migrating, schema });
     }
     case "libsql":

@@ -15,7 +15,7 @@ import type { Builder } from "./dialect.ts";
 import { postgresDialect } from "./dialect.postgres.ts";
 import type { Driver } from "./driver.ts";
 import { postgresKit } from "./kit.postgres.ts";
-import { loadDriver } from "./load-driver.ts";
+import { loadDriver } from "../../async/load-driver.ts";
 import type { MigrateMode } from "./migrate.ts";
 import { prepareSchema } from "./migrate.ts";
 import type { MigrationHost } from "./migration.ts";

@@ -13,7 +13,7 @@ import type { Builder } from "./dialect.ts";
 import { sqliteDialect } from "./dialect.sqlite.ts";
 import type { Driver } from "./driver.ts";
 import { sqliteKit } from "./kit.sqlite.ts";
-import { loadDriver } from "./load-driver.ts";
+import { loadDriver } from "../../async/load-driver.ts";
 import type { MigrateMode } from "./migrate.ts";
 import { prepareSchema } from "./migrate.ts";
 import type { MigrationHost } from "./migration.ts";

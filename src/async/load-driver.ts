@@ -1,4 +1,4 @@
-import { ConfigError } from "../../errors.ts";
+import { ConfigError } from "../errors.ts";
 
 /**
  * Imports a package that only users of one store need.
