@@ -1,0 +1,40 @@
+import { getTimes } from "suncalc";
+
+const dayMs = 86_400_000;
+
+// Where the sun rises and sets at all, it does so within a year; a few days more for those that it misses at the turn.
+const searchedDays = 370;
+
+/** An event of the solar day. Dawn and dusk are the civil ones: the sun stands six degrees below the horizon. */
+export type SolarEvent = "sunrise" | "sunset" | "noon" | "dawn" | "dusk";
+
+/** An event of the sun at a place. */
+export interface SolarRule {
+  /** Which event of the day. */
+  readonly event: SolarEvent;
+  /** Degrees north. */
+  readonly latitude: number;
+  /** Degrees east. */
+  readonly longitude: number;
+  /** Shifts the instant, in milliseconds; negative is earlier. @default 0 */
+  readonly offsetMs?: number;
+}
+
+/**
+ * The first instant after `after` at which the event comes, to the whole second. Days without it, in polar summer and winter, are passed over;
+ * `undefined` when it does not come within a year.
+ */
+export function nextSolarTime({ event, latitude, longitude, offsetMs = 0 }: SolarRule, after: number): number | undefined {
+  // Days are counted by the sun: each is named by the noon of its place, so that an event belongs to one day and is found again the same.
+  const noonOffsetMs = dayMs / 2 - (longitude / 360) * dayMs;
+  const first = Math.floor((after - offsetMs - noonOffsetMs) / dayMs) - 1;
+  for (let day = first; day <= first + searchedDays; day++) {
+    const times = getTimes(new Date(day * dayMs + noonOffsetMs), latitude, longitude);
+    const at = (event === "noon" ? times.solarNoon : times[event])?.getTime();
+    if (at === undefined || Number.isNaN(at)) continue;
+    // Whole seconds: below that the formulas say nothing, and runtimes differ in the last digits of a sine.
+    const slot = Math.round(at / 1_000) * 1_000 + offsetMs;
+    if (slot > after) return slot;
+  }
+  return undefined;
+}
