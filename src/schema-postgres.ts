@@ -4,16 +4,47 @@
  * @module
  */
 
+import type { PgColumn, PgTableWithColumns } from "drizzle-orm/pg-core";
+import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
 import { postgresKit } from "./adapters/sql/kit.postgres.ts";
 import { defineTables } from "./adapters/sql/tables.ts";
 
-/** All tables of a schema. Their columns' types are those of the SQLite tables, because both are described once. */
-export type StemTables = ReturnType<typeof defineTables>;
+/** All tables of a schema. */
+export type StemTables = { readonly [Name in keyof Defined]: PostgresTable<Defined[Name]> };
 
 /** Describes the tables of a schema (`"stem"` unless it was chosen otherwise). */
 export function stemTables(schema = "stem"): StemTables {
-  return defineTables(postgresKit(schema));
+  // Made by the Postgres kit, which goes under the types of the SQLite one: these are the types that they really have.
+  return defineTables(postgresKit(schema)) as unknown as StemTables;
 }
+
+type Defined = ReturnType<typeof defineTables>;
+
+/** A table as Postgres has it: described once for both dialects, in the types of the other one. */
+type PostgresTable<T extends { readonly _: { readonly name: string; readonly columns: Record<string, SQLiteColumn> } }> =
+  PgTableWithColumns<{
+    name: T["_"]["name"];
+    schema: string;
+    dialect: "pg";
+    columns: { [Name in keyof T["_"]["columns"]]: PostgresColumn<T["_"]["columns"][Name]> };
+  }>;
+
+type PostgresColumn<C extends SQLiteColumn> = PgColumn<{
+  name: C["_"]["name"];
+  tableName: C["_"]["tableName"];
+  dataType: C["_"]["dataType"];
+  columnType: string;
+  data: C["_"]["data"];
+  driverParam: unknown;
+  notNull: C["_"]["notNull"];
+  hasDefault: C["_"]["hasDefault"];
+  isPrimaryKey: C["_"]["isPrimaryKey"];
+  isAutoincrement: C["_"]["isAutoincrement"];
+  hasRuntimeDefault: C["_"]["hasRuntimeDefault"];
+  enumValues: C["_"]["enumValues"];
+  identity: undefined;
+  generated: undefined;
+}>;
 
 const tables = stemTables();
 

@@ -11,7 +11,7 @@ import { createClient } from "@libsql/client";
 import { drizzle } from "drizzle-orm/libsql";
 import { eq } from "drizzle-orm";
 import type { SqlDatabase } from "../../src/adapters/sql/database.ts";
-import { loadDriver } from "../../src/adapters/sql/load-driver.ts";
+import { loadDriver } from "../../src/async/load-driver.ts";
 import { openSqlite, useSqlite } from "../../src/adapters/sql/sqlite-driver.ts";
 import { libsqlUrl } from "../../src/adapters/sql/sqlite-path.ts";
 import { ConfigError, MigrationError, StoreError, UnsupportedError } from "../../src/errors.ts";
