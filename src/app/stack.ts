@@ -48,16 +48,16 @@ export class StemStack {
   readonly broker: Broker;
   /** Keeps their statuses. */
   readonly results: ResultBackend;
-  /** Keeps schedules; absent where the chosen store has none. */
-  readonly schedules: ScheduleStore | undefined;
-  /** Keeps locks; absent where the chosen store has none. */
-  readonly locks: LockStore | undefined;
-  /** Keeps revocations; absent where the chosen store has none. */
-  readonly revocations: RevokeStore | undefined;
+  /** Keeps schedules. */
+  readonly schedules: ScheduleStore;
+  /** Keeps locks. */
+  readonly locks: LockStore;
+  /** Keeps revocations. */
+  readonly revocations: RevokeStore;
   /** Keeps workflow runs; absent where the chosen store has none. */
   readonly workflows: WorkflowStore | undefined;
-  /** Limits rates; absent where the chosen store cannot. */
-  readonly limiter: RateLimiter | undefined;
+  /** Limits rates and numbers. */
+  readonly limiter: RateLimiter;
   readonly #adapters: readonly Adapter[];
 
   private constructor(adapters: ReadonlyMap<string, Adapter>, url: string, overrides: StackOverrides) {
