@@ -1,7 +1,8 @@
 import type { MaybePromise } from "../async/maybe-promise.ts";
 import { isPromiseLike } from "../async/maybe-promise.ts";
 import { ConfigError, PayloadError, StemError } from "../errors.ts";
-import { assertJson, JsonTaskPayloadEncoder } from "./json.ts";
+import { assertJson } from "../model/json-value.ts";
+import { JsonTaskPayloadEncoder } from "./json.ts";
 import type { TaskPayloadEncoder } from "./payload-encoder.ts";
 
 /** Which encoders one task uses in place of the registry's own; this is the part of a task's metadata that concerns encoding. */

@@ -1,5 +1,5 @@
 import { PayloadError } from "../errors.ts";
-import { assertJson } from "./json.ts";
+import { assertJson } from "../model/json-value.ts";
 
 const utf8 = new TextEncoder();
 // `fatal`: bytes that are no UTF-8 were not written by us; `ignoreBOM`: a leading U+FEFF belongs to the text.

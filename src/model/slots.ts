@@ -9,19 +9,19 @@ import { parseCron } from "../time/cron.ts";
 import { nextSolarTime } from "../time/solar.ts";
 import type { Zone } from "../time/zone.ts";
 import { zoneOf } from "../time/zone.ts";
-import type { ScheduleEntry, ScheduleSpec } from "./schedule.ts";
+import type { ScheduleEntry } from "./schedule.ts";
 
 /** What decides the slots of a schedule. */
 export type SlotRule = Pick<ScheduleEntry, "spec" | "timeZone" | "startAt" | "endAt" | "createdAt">;
 
-// The last instant that a date can name.
-const latestInstant = 8_640_000_000_000_000;
+/** The last instant that a date can name. */
+export const LATEST_INSTANT = 8_640_000_000_000_000;
 
 /** The first slot strictly after `after`, in epoch milliseconds; `undefined` when there is none. */
 export function nextSlot(rule: SlotRule, after: number): number | undefined {
-  const { startAt, endAt = latestInstant } = rule;
+  const { startAt, endAt = LATEST_INSTANT } = rule;
   const slot = nextOf(rule, startAt === undefined ? after : Math.max(after, startAt - 1));
-  return slot === undefined || slot > endAt || slot > latestInstant ? undefined : slot;
+  return slot === undefined || slot > endAt || slot > LATEST_INSTANT ? undefined : slot;
 }
 
 /**
@@ -113,6 +113,3 @@ function nextShown(zone: Zone, next: NextWall, after: number): number | undefine
     if (shown === zone.wallAt(shift)) return shift;
   }
 }
-
-/** The kinds of schedules, as their specs name them. */
-export const SCHEDULE_KINDS: readonly ScheduleSpec["kind"][] = ["interval", "cron", "solar", "clocked", "calendar"];

@@ -1,10 +1,10 @@
 import type { MaybePromise } from "../async/maybe-promise.ts";
-import { assertJson } from "../encoding/json.ts";
 import type { EncodedPayload, EncoderRegistry } from "../encoding/registry.ts";
 import { ConfigError } from "../errors.ts";
 import type { Envelope } from "../model/envelope.ts";
 import { ARGS_ENCODER_META, DEFAULT_PRIORITY, DEFAULT_QUEUE, validateEnvelope } from "../model/envelope.ts";
 import { show } from "../model/id.ts";
+import { assertJson } from "../model/json-value.ts";
 import { validateInput } from "../tasks/input.ts";
 import type { TaskRegistry } from "../tasks/registry.ts";
 import type { AnyTask } from "../tasks/task.ts";

@@ -2,11 +2,14 @@ import { getTimes } from "suncalc";
 
 const dayMs = 86_400_000;
 
-// Where the sun rises and sets at all, it does so within a year; a few days more for those that it misses at the turn.
-const searchedDays = 370;
+// Where the sun rises and sets at all, it does so within a year. Very near a pole some years have no such day.
+const searchedDays = 5 * 366;
 
 /** An event of the solar day. Dawn and dusk are the civil ones: the sun stands six degrees below the horizon. */
 export type SolarEvent = "sunrise" | "sunset" | "noon" | "dawn" | "dusk";
+
+/** All events. */
+export const SOLAR_EVENTS: readonly SolarEvent[] = ["sunrise", "sunset", "noon", "dawn", "dusk"];
 
 /** An event of the sun at a place. */
 export interface SolarRule {
@@ -22,7 +25,7 @@ export interface SolarRule {
 
 /**
  * The first instant after `after` at which the event comes, to the whole second. Days without it, in polar summer and winter, are passed over;
- * `undefined` when it does not come within a year.
+ * `undefined` when it does not come within five years.
  */
 export function nextSolarTime({ event, latitude, longitude, offsetMs = 0 }: SolarRule, after: number): number | undefined {
   // Days are counted by the sun: each is named by the noon of its place, so that an event belongs to one day and is found again the same.

@@ -1,5 +1,5 @@
 import type { ResultBackend } from "../contracts/result-backend.ts";
-import { assertJson } from "../encoding/json.ts";
+import { assertJson } from "../model/json-value.ts";
 import type { Envelope } from "../model/envelope.ts";
 import { traceHeaders } from "../producer/envelope-builder.ts";
 import type { Stem } from "../producer/stem.ts";

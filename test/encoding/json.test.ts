@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { assertJson, deepestJson, JsonTaskPayloadEncoder } from "../../src/encoding/json.ts";
+import { JsonTaskPayloadEncoder } from "../../src/encoding/json.ts";
+import { assertJson, deepestJson } from "../../src/model/json-value.ts";
 import { PayloadError } from "../../src/errors.ts";
 import { jsonValues } from "./json-values.ts";
 
