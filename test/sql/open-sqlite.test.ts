@@ -173,7 +173,7 @@ test(
         return true;
       });
       await database.close();
-      await assert.rejects(openSqlite(path, { migrate: "check" }), /behind by 1 \(0000_/);
+      await assert.rejects(openSqlite(path, { migrate: "check" }), /behind by \d+ \(0000_/);
     }),
 );
 

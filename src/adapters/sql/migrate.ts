@@ -1,4 +1,4 @@
-import type { Migration, MigrationHost } from "./migration.ts";
+import type { Migration, MigrationHost, MigrationView } from "./migration.ts";
 import { BREAKING_MIGRATIONS } from "./migration.ts";
 import type { MigrationPlan } from "./migration-plan.ts";
 import { compare, requireAdditive, requireCurrent } from "./migration-plan.ts";
@@ -42,6 +42,6 @@ export async function migrateHost(host: MigrationHost): Promise<readonly Migrati
 }
 
 /** Tells how a database stands to this library; writes nothing. */
-export async function planOf(host: MigrationHost): Promise<MigrationPlan> {
+export async function planOf(host: MigrationView): Promise<MigrationPlan> {
   return compare(host.what, host.migrations, await host.readLedger());
 }

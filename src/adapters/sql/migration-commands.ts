@@ -1,10 +1,11 @@
 import { ConfigError } from "../../errors.ts";
 import { migrateHost, planOf } from "./migrate.ts";
-import type { MigrationHost } from "./migration.ts";
+import type { MigrationHost, MigrationView } from "./migration.ts";
 import type { MigrationPlan } from "./migration-plan.ts";
 import { requireCurrent } from "./migration-plan.ts";
 import { withPostgresHost } from "./postgres-driver.ts";
 import { withSqliteHost } from "./sqlite-driver.ts";
+import { lookAtSqlite } from "./sqlite-look.ts";
 
 /** Which tables of a database are meant. */
 export interface MigrationTarget {
@@ -50,7 +51,7 @@ export interface MigrationStatus {
  * @throws {MigrationError} when its migrations are others than this library's, or a newer version broke with this one.
  */
 export function migrationStatus(url: string, target: MigrationTarget = {}): Promise<MigrationStatus> {
-  return withHost(url, target, async (host) => toStatus(host, await planOf(host)));
+  return withView(url, target, async (view) => toStatus(view, await planOf(view)));
 }
 
 /**
@@ -69,18 +70,26 @@ export function migrate(url: string, target: MigrationTarget = {}): Promise<read
  * @throws {MigrationError} that names what is missing; and as {@link migrationStatus}.
  */
 export function checkMigrations(url: string, target: MigrationTarget = {}): Promise<void> {
-  return withHost(url, target, async (host) => requireCurrent(host.what, await planOf(host)));
+  return withView(url, target, async (view) => requireCurrent(view.what, await planOf(view)));
 }
 
-function withHost<T>(url: string, { schema }: MigrationTarget, work: (host: MigrationHost) => Promise<T>): Promise<T> {
+async function withHost<T>(url: string, { schema }: MigrationTarget, work: (host: MigrationHost) => Promise<T>): Promise<T> {
+  return dialectOf(url) === "postgres" ? await withPostgresHost(url, { schema }, work) : await withSqliteHost(url, work);
+}
+
+async function withView<T>(url: string, { schema }: MigrationTarget, work: (view: MigrationView) => Promise<T>): Promise<T> {
+  return dialectOf(url) === "postgres" ? await withPostgresHost(url, { schema }, work) : await lookAtSqlite(url, work);
+}
+
+function dialectOf(url: string): "postgres" | "sqlite" {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase();
-  if (scheme === "postgres" || scheme === "postgresql") return withPostgresHost(url, { schema }, work);
-  if (scheme === "sqlite" || scheme === "file") return withSqliteHost(url, work);
+  if (scheme === "postgres" || scheme === "postgresql") return "postgres";
+  if (scheme === "sqlite" || scheme === "file") return "sqlite";
   const found = scheme === undefined ? "without a scheme" : `of scheme "${scheme}"`;
-  return Promise.reject(new ConfigError(`Cannot migrate the database of a URL ${found}: expected postgres: or sqlite:`));
+  throw new ConfigError(`Cannot migrate the database of a URL ${found}: expected postgres: or sqlite:`);
 }
 
-function toStatus({ what }: MigrationHost, { applied, pending, newer }: MigrationPlan): MigrationStatus {
+function toStatus({ what }: MigrationView, { applied, pending, newer }: MigrationPlan): MigrationStatus {
   const entry = ({ tag, when, hash }: MigrationPlan["applied"][number]): LedgerEntry => ({
     ...(tag === undefined ? {} : { tag }),
     when,

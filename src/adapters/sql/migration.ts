@@ -34,14 +34,18 @@ export interface MigrationSession {
   record(migration: Migration, breaking: boolean): Promise<void>;
 }
 
-/** A database that can be migrated: what differs between the dialects. */
-export interface MigrationHost {
+/** What a database tells of its migrations. */
+export interface MigrationView {
   /** How messages name the database; never with a password. */
   readonly what: string;
   /** The migrations of its dialect. */
   readonly migrations: readonly Migration[];
   /** Reads the ledger without writing anything, so that a read-only user can; `undefined` when there is none. */
   readLedger(): Promise<readonly AppliedMigration[] | undefined>;
+}
+
+/** A database that can be migrated: what differs between the dialects. */
+export interface MigrationHost extends MigrationView {
   /** Runs a function in one transaction, while no other process runs one on this database's ledger. */
   exclusively<T>(work: (session: MigrationSession) => Promise<T>): Promise<T>;
 }

@@ -44,7 +44,8 @@ export interface SqliteOpenOptions {
   readonly onTrip?: ((trip: Trip) => void) | undefined;
 }
 
-const PACKAGES = ["drizzle-orm", "@libsql/client"] as const;
+/** The packages that a SQLite store needs. */
+export const PACKAGES = ["drizzle-orm", "@libsql/client"] as const;
 
 // libsql's own wait blocks the event loop: it only bridges the moment in which another connection switches a page of the log.
 const NATIVE_WAIT_MS = 5;
@@ -172,7 +173,8 @@ function isLibsql(client: unknown): client is Client {
   return typeof client === "object" && client !== null && "execute" in client && "executeMultiple" in client;
 }
 
-function openError(error: unknown, what: string): StemError {
+/** What a caller is told when a file cannot be opened. */
+export function openError(error: unknown, what: string): StemError {
   if (StemError.is(error)) return error;
   const { reason, retryable, cause } = sqliteFailure(error);
   return new StoreError(`Cannot open ${what}: ${reason}`, { adapter: "sqlite", operation: "open", retryable, cause });

@@ -35,9 +35,20 @@ export async function sqlitePath(location: string | URL, { create = true }: { re
   return join(await realpath(folder), basename(full));
 }
 
-/** Writes a path as the URL that libsql takes. */
-export function libsqlUrl(path: string): string {
-  return path === IN_MEMORY ? IN_MEMORY : `file:${path.split("/").map(encodeURIComponent).join("/")}`;
+/** Whether a path that {@link sqlitePath} answered leads to a file already. */
+export async function isThere(path: string): Promise<boolean> {
+  return await kindOf(path) === "file";
+}
+
+/**
+ * Writes a path as the URL that libsql takes.
+ *
+ * @param parameters SQLite's own, such as `mode=ro`. libsql refuses them in its URL, but hands on a path that is one of SQLite's URLs.
+ */
+export function libsqlUrl(path: string, parameters?: string): string {
+  if (path === IN_MEMORY) return IN_MEMORY;
+  const url = `file:${path.split("/").map(encodeURIComponent).join("/")}`;
+  return parameters === undefined ? url : `file:${encodeURIComponent(`${url}?${parameters}`)}`;
 }
 
 function pathOf(location: string): string {
