@@ -4,6 +4,9 @@ import type { Delivery } from "../model/delivery.ts";
 import type { Clock } from "../time/clock.ts";
 import { nextTurn } from "../time/next-turn.ts";
 import { sleep } from "../time/sleep.ts";
+import type { Ending } from "./ending.ts";
+import type { Gate } from "./gate.ts";
+import { passGates } from "./gate.ts";
 import { HeldTask } from "./held-task.ts";
 import type { LeaseKeeper } from "./leases.ts";
 
@@ -27,8 +30,12 @@ export interface ConsumerOptions {
   readonly leases: Pick<LeaseKeeper, "keep" | "drop">;
   /** Measures durations and pauses. */
   readonly clock: Clock;
+  /** Decide about each claim before its tasks are run. */
+  readonly gates: readonly Gate[];
   /** Runs one task and writes its outcome; resolves when that is stored. Calls `onEnded` when the handler has ended. */
   readonly run: (held: HeldTask, onEnded: () => void) => Promise<void>;
+  /** Writes the outcome of a task that a gate did not let through; resolves when that is stored. */
+  readonly conclude: (held: HeldTask, ending: Ending) => Promise<void>;
   /** Hears of what failed, and of what the consumer was doing: claims are tried again. */
   readonly onError: (operation: string, error: unknown) => void;
 }
@@ -75,7 +82,9 @@ export class Consumer {
           await this.#changed.after(ticket, { signal });
           continue;
         }
-        this.#accept(await this.#options.ledger.claim({ queues, consumer, limit, leaseMs, waitMs: WAIT_MS, signal }));
+        const tasks = this.#hold(await this.#options.ledger.claim({ queues, consumer, limit, leaseMs, waitMs: WAIT_MS, signal }));
+        // Without gates there is nothing to wait for.
+        this.#accept(this.#options.gates.length === 0 ? tasks : await this.#pass(tasks, signal));
         pauseMs = FIRST_PAUSE_MS;
         if (clock.monotonic() < turnAtMs) continue;
         await nextTurn();
@@ -108,10 +117,22 @@ export class Consumer {
     }
   }
 
-  #accept(deliveries: readonly Delivery[]): void {
+  #hold(deliveries: readonly Delivery[]): readonly HeldTask[] {
     const { clock, graceMs, leases } = this.#options;
     const tasks = deliveries.map((delivery) => new HeldTask(delivery, clock, graceMs));
     leases.keep(tasks);
+    return tasks;
+  }
+
+  /** Answers those that may be run; the others end as the gates say. */
+  async #pass(tasks: readonly HeldTask[], signal: AbortSignal): Promise<readonly HeldTask[]> {
+    const { gates, clock, onError } = this.#options;
+    const endings = await passGates(tasks, { gates, clock, signal, onError: (error) => onError("ask the gates", error) });
+    for (const [held, ending] of endings) void this.#conclude(held, ending);
+    return endings.size === 0 ? tasks : tasks.filter((held) => !endings.has(held));
+  }
+
+  #accept(tasks: readonly HeldTask[]): void {
     this.#buffer.push(...tasks);
     this.#startNext();
   }
@@ -139,10 +160,25 @@ export class Consumer {
       this.#options.onError("run a task", error);
     } finally {
       onEnded();
-      this.#options.leases.drop(held);
-      this.#settling.delete(held);
-      this.#changed.notify();
+      this.#letGo(held);
     }
+  }
+
+  async #conclude(held: HeldTask, ending: Ending): Promise<void> {
+    this.#settling.add(held);
+    try {
+      await this.#options.conclude(held, ending);
+    } catch (error) {
+      this.#options.onError("end a task", error);
+    } finally {
+      this.#letGo(held);
+    }
+  }
+
+  #letGo(held: HeldTask): void {
+    this.#options.leases.drop(held);
+    this.#settling.delete(held);
+    this.#changed.notify();
   }
 
   #wanted(): number {

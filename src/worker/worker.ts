@@ -105,7 +105,9 @@ export class Worker {
       workerId: this.id,
       leases: this.#leases,
       clock: this.#clock,
+      gates: [],
       run: (held, onEnded) => this.#run(held, onEnded),
+      conclude: (held, ending) => this.#conclude(held, ending),
       onError: (operation, error) => this.#onConsumerError(operation, error),
     });
     this.#heartbeat = new Ticker({

@@ -42,7 +42,9 @@ function consumerWith(options: Partial<ConsumerOptions> & { readonly claim: Task
       drop: (task) => kept.delete(task),
     },
     clock,
+    gates: [],
     run: async (_held, onEnded) => onEnded(),
+    conclude: notCalled,
     onError: (operation, error) => errors.push(`${operation}: ${String(error)}`),
     ...rest,
   });
@@ -271,6 +273,71 @@ test("prefetch is asked for in batches, not one by one", { timeout }, async () =
   }
   assert.deepEqual(limits, [11, 5, 5]);
   consumer.pause();
+  abort.abort();
+  await consuming;
+});
+
+test("what a gate bars is ended and not run; the rest of the claim runs, and its slots are asked for again", { timeout }, async () => {
+  const ran: string[] = [];
+  const concluded: string[] = [];
+  let claims = 0;
+  const { consumer, errors, kept } = consumerWith({
+    concurrency: 3,
+    claim: async (options) => {
+      claims += 1;
+      return claims === 1 ? ["a", "b", "c"].map((id) => delivery({ id })) : await nothing(options);
+    },
+    gates: [{ admit: async () => [undefined, { kind: "cancelled", error: new Error("not wanted") }, undefined] }],
+    run: async ({ delivery: { envelope } }, onEnded) => {
+      ran.push(envelope.id);
+      onEnded();
+    },
+    conclude: async ({ delivery: { envelope } }, ending) => {
+      concluded.push(`${envelope.id} ${ending.kind}`);
+      if (concluded.length === 1) throw new Error("could not be written");
+    },
+  });
+  const abort = new AbortController();
+  const consuming = consumer.consume(abort.signal);
+  while (claims < 2) await nextTurn();
+  abort.abort();
+  await consuming;
+  await consumer.idle();
+  assert.deepEqual(ran, ["a", "c"]);
+  assert.deepEqual(concluded, ["b cancelled"]);
+  assert.deepEqual(errors, ["end a task: Error: could not be written"]);
+  assert.equal(kept.size, 0);
+});
+
+test("nothing is claimed or started while a gate cannot answer, and the leases are kept", { timeout }, async () => {
+  let claims = 0;
+  let open = false;
+  const ran: string[] = [];
+  const { consumer, clock, errors, kept } = consumerWith({
+    claim: async (options) => {
+      claims += 1;
+      return claims === 1 ? [delivery({ id: "a" })] : await nothing(options);
+    },
+    gates: [{
+      admit: async (deliveries) => {
+        if (!open) throw new StoreError("Cannot look", { adapter: "test", operation: "match", retryable: true });
+        return deliveries.map(() => undefined);
+      },
+    }],
+    run: async ({ delivery: { envelope } }, onEnded) => {
+      ran.push(envelope.id);
+      onEnded();
+    },
+  });
+  const abort = new AbortController();
+  const consuming = consumer.consume(abort.signal);
+  await clock.waitForTimers(1);
+  await clock.advance(1_000);
+  assert.deepEqual([claims, kept.size, ran], [1, 1, []]);
+  assert.match(errors[0] ?? "", /^ask the gates: StoreError/);
+  open = true;
+  await clock.advance(5_000);
+  assert.deepEqual(ran, ["a"]);
   abort.abort();
   await consuming;
 });
