@@ -40,9 +40,21 @@ test(
       assert.deepEqual(await lookAsReader(folder, path), [`0 applied, ${count} pending`, "MIGRATION"], "what is only in the log counts");
       holder.close();
       const plain = join(folder, "plain.db");
-    await copyFile(made, plain);
-    await settle(plain, "delete");
-    assert.deepEqual(await lookAsReader(folder, plain), current, "without a log");
+      await copyFile(made, plain);
+      await settle(plain, "delete");
+      assert.deepEqual(await lookAsReader(folder, plain), current, "without a log");
+    }),
+);
+
+test("where no file is none is made, and everything is pending", { timeout }, () =>
+  inFolder(async (folder) => {
+    const url = `sqlite:${join(folder, "none.db")}`;
+    const { applied, pending, database } = await migrationStatus(url);
+    assert.deepEqual([applied.length, pending.length, database], [0, count, `SQLite file "${join(folder, "none.db")}"`]);
+    await assert.rejects(checkMigrations(url), MigrationError);
+    await assert.rejects(checkMigrations("sqlite::memory:"), MigrationError);
+    await assert.rejects(migrationStatus(`sqlite:${folder}`), ConfigError);
+    assert.deepEqual(await readdir(folder), []);
   }));
 
 async function lookAsReader(folder: string, path: string): Promise<readonly string[] | undefined> {
