@@ -36,6 +36,8 @@ export type { SignalOptions, Stoppable } from "./app/process-signals.ts";
 export { StemStack } from "./app/stack.ts";
 export type { StackOptions, StackOverrides } from "./app/stack.ts";
 export type { ConnectOptions } from "./app/connect.ts";
+export { stackSettings } from "./app/config.ts";
+export type { Environment, StackSettings } from "./app/config.ts";
 
 // Payload encoders
 export { TaskPayloadEncoder } from "./encoding/payload-encoder.ts";
