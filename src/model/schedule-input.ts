@@ -93,11 +93,13 @@ function validateCalendar(spec: Extract<ScheduleSpec, { kind: "calendar" }>, wha
   throw new ConfigError(`Cannot use ${what}: no date ever fits its months, days and weekdays`);
 }
 
-function validateNumbers(values: unknown, what: string, fits: (value: number) => boolean): void {
+function validateNumbers(values: readonly unknown[] | undefined, what: string, fits: (value: number) => boolean): void {
   if (values === undefined) return;
   if (!Array.isArray(values) || values.length === 0) refuse(values, what, "at least one number; left out means every one");
   for (const value of values) {
-    if (!Number.isInteger(value) || !fits(value)) refuse(value, `one of ${what}`, "a number that the calendar has");
+    if (typeof value !== "number" || !Number.isInteger(value) || !fits(value)) {
+      refuse(value, `one of ${what}`, "a number that the calendar has");
+    }
   }
 }
 
