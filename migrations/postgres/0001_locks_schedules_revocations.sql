@@ -26,10 +26,10 @@ CREATE TABLE "paused_queues" (
 CREATE TABLE "permits" (
 	"ns" text NOT NULL,
 	"key" text NOT NULL,
-	"slot" integer NOT NULL,
 	"holder" text NOT NULL,
 	"expires_at" bigint NOT NULL,
-	CONSTRAINT "permits_key" PRIMARY KEY("ns","key","slot")
+	"token" bigserial NOT NULL,
+	CONSTRAINT "permits_key" PRIMARY KEY("ns","key","holder")
 );
 --> statement-breakpoint
 CREATE TABLE "revocations" (
@@ -66,6 +66,7 @@ CREATE TABLE "schedules" (
 	"next_run_at" bigint,
 	"due_at" bigint,
 	"last_run_at" bigint,
+	"last_slot_at" bigint,
 	"runs" integer DEFAULT 0 NOT NULL,
 	"max_runs" integer,
 	"token" bigint DEFAULT 0 NOT NULL,
@@ -75,8 +76,8 @@ CREATE TABLE "schedules" (
 );
 --> statement-breakpoint
 CREATE INDEX "buckets_full" ON "buckets" USING btree ("ns","full_at_us");--> statement-breakpoint
+CREATE UNIQUE INDEX "locks_token" ON "locks" USING btree ("ns","key","token");--> statement-breakpoint
 CREATE INDEX "locks_expires" ON "locks" USING btree ("ns","expires_at");--> statement-breakpoint
-CREATE INDEX "permits_holder" ON "permits" USING btree ("ns","key","holder");--> statement-breakpoint
 CREATE INDEX "permits_expires" ON "permits" USING btree ("ns","expires_at");--> statement-breakpoint
 CREATE INDEX "revocations_newest" ON "revocations" USING btree ("ns","version");--> statement-breakpoint
 CREATE INDEX "revocations_expires" ON "revocations" USING btree ("ns","expires_at") WHERE "revocations"."expires_at" is not null;--> statement-breakpoint

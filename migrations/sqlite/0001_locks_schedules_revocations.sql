@@ -15,6 +15,7 @@ CREATE TABLE `stem_locks` (
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `stem_locks_key` ON `stem_locks` (`ns`,`key`);--> statement-breakpoint
+CREATE UNIQUE INDEX `stem_locks_token` ON `stem_locks` (`ns`,`key`,`token`);--> statement-breakpoint
 CREATE INDEX `stem_locks_expires` ON `stem_locks` (`ns`,`expires_at`);--> statement-breakpoint
 CREATE TABLE `stem_paused_queues` (
 	`ns` text NOT NULL,
@@ -28,13 +29,12 @@ CREATE UNIQUE INDEX `stem_paused_queues_key` ON `stem_paused_queues` (`ns`,`queu
 CREATE TABLE `stem_permits` (
 	`ns` text NOT NULL,
 	`key` text NOT NULL,
-	`slot` integer NOT NULL,
 	`holder` text NOT NULL,
-	`expires_at` integer NOT NULL
+	`expires_at` integer NOT NULL,
+	`token` integer PRIMARY KEY AUTOINCREMENT NOT NULL
 );
 --> statement-breakpoint
-CREATE UNIQUE INDEX `stem_permits_key` ON `stem_permits` (`ns`,`key`,`slot`);--> statement-breakpoint
-CREATE INDEX `stem_permits_holder` ON `stem_permits` (`ns`,`key`,`holder`);--> statement-breakpoint
+CREATE UNIQUE INDEX `stem_permits_key` ON `stem_permits` (`ns`,`key`,`holder`);--> statement-breakpoint
 CREATE INDEX `stem_permits_expires` ON `stem_permits` (`ns`,`expires_at`);--> statement-breakpoint
 CREATE TABLE `stem_revocations` (
 	`ns` text NOT NULL,
@@ -73,6 +73,7 @@ CREATE TABLE `stem_schedules` (
 	`next_run_at` integer,
 	`due_at` integer,
 	`last_run_at` integer,
+	`last_slot_at` integer,
 	`runs` integer DEFAULT 0 NOT NULL,
 	`max_runs` integer,
 	`token` integer DEFAULT 0 NOT NULL,

@@ -160,8 +160,9 @@ export interface PausedQueue extends PauseOptions {
  * - **B26** Bad arguments (an empty list of queues, `limit: 0`, a negative time) throw `ConfigError` and change nothing; empty batches do nothing.
  * - **B27** `publish` with `tx` joins the caller's transaction: claimable when it commits, gone when it rolls back. Stores without
  *   transactions throw `UnsupportedError`.
- * - **B28** A paused queue hands out nothing, from the moment `pauseQueue` resolved, until it is resumed: from any process, and across restarts where
- *   the adapter is durable. It goes on accepting, what is held can be settled, and `resumeQueue` wakes those who wait.
+ * - **B28** A paused queue hands out nothing to claims that begin after `pauseQueue` resolved, until it is resumed: from any process, and across restarts
+ *   where the adapter is durable. It goes on accepting, what was handed out can be settled, what is claimable counts as ready and wakes
+ *   nobody, and `resumeQueue` wakes those who wait.
  */
 export interface Broker extends Store {
   /** Accepts envelopes. Answers one boolean each, in order: true when it was accepted, false when it was known already. */

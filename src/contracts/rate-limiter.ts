@@ -39,8 +39,16 @@ export interface Permit {
   readonly key: string;
   /** Who holds it. */
   readonly holder: string;
-  /** Which of the places it is, from 1 to the limit. */
-  readonly slot: number;
+  /** The fencing token: higher than that of every earlier permit of this key and holder. */
+  readonly token: number;
+}
+
+/** Whether a permit was given. */
+export interface PermitDecision {
+  /** The permit; absent when as many as the limit are held. */
+  readonly permit?: Permit;
+  /** When refused: how long until the first of them ends unless it is renewed or returned before, in milliseconds, at least 1. 0 when given. */
+  readonly retryAfterMs: number;
 }
 
 /**
@@ -50,16 +58,19 @@ export interface Permit {
  * - **Q1** Over any period, no more tokens are given out than the bucket held and gained, under any race.
  * - **Q2** A refusal takes nothing and says when to come again; coming then succeeds when nobody else came in between.
  * - **Q3** Buckets are independent per key and namespace; an idle bucket is full, and leaves nothing behind once it is.
- * - **Q4** Asking for more than the bucket holds at once throws `ConfigError`: it could never be allowed.
- * - **Q5** Many are asked in one call, also about one bucket: each is answered as if they had come one after the other.
- * - **Q6** A limit that changes between calls counts from the next one on; a clock that is set back gives nothing away and blocks no longer than a
- *   full bucket takes.
+ * - **Q4** Asking for more than the bucket holds at once throws `ConfigError`: it could never be allowed. So does a rate above one in a microsecond.
+ * - **Q5** Many are asked in one call, also about one bucket: then each is answered as if they had come one after the other. Those about one key
+ *   carry the same limit and number of tokens, else `ConfigError`.
+ * - **Q6** A limit that changes between calls counts from the next one on. What is kept is the time until the bucket is full, cut to the time that the
+ *   bucket asked with takes to fill: so neither another limit nor a clock that is set back blocks for longer than that.
  *
  * Permits
- * - **Q7** Of one key no more permits are held at once than the limit that was asked with, under any race; a lower limit lets the holders above it
- *   finish.
- * - **Q8** A permit that was not renewed is free again when its time ends; its former holder can neither renew nor return it then.
- * - **Q9** Asking again as the same holder answers the permit that is held already, and renews it: a repeated request never takes two.
+ * - **Q7** A permit is given only while fewer unexpired ones of its key are held than the limit that was asked with, and refused only when that many
+ *   are, under any race. A lower limit lets those above it finish.
+ * - **Q8** A permit that was not renewed is free again when its time ends; its former holder can neither renew nor return it then. Renewal sets the end
+ *   to the store's now and the time given.
+ * - **Q9** Asking again as the same holder renews its permit under a higher token: a holder never has two, and who had the earlier one can neither
+ *   renew nor return it.
  * - **Q10** Many are asked, renewed and returned in one call, in the order given.
  *
  * Both
@@ -70,8 +81,8 @@ export interface RateLimiter extends Store {
   acquire(key: string, limit: RateLimit): Promise<RateDecision>;
   /** Asks many buckets. Answers in order. */
   acquireMany(requests: readonly (RateLimit & { readonly key: string })[]): Promise<readonly RateDecision[]>;
-  /** Takes permits. Answers in order; `undefined` where all of that key are held. */
-  enter(requests: readonly PermitRequest[]): Promise<readonly (Permit | undefined)[]>;
+  /** Takes permits, or says when to come again at the latest. Answers in order. */
+  enter(requests: readonly PermitRequest[]): Promise<readonly PermitDecision[]>;
   /** Holds permits for `ttl` from now. Answers one boolean each: false where it is lost. */
   renewPermits(permits: readonly Permit[], ttl: Duration): Promise<readonly boolean[]>;
   /** Returns permits. Answers one boolean each: false where it was lost before. */

@@ -1,21 +1,6 @@
 import type { Page, PageRequest } from "../model/page.ts";
-import type { Revocation, RevocationTarget, StoredRevocation } from "../model/revocation.ts";
+import type { Revocation, RevocationKey, StoredRevocation } from "../model/revocation.ts";
 import type { Store, WriteOptions } from "./store.ts";
-
-/** A decision that was made, or taken back. */
-export type RevocationChange =
-  | {
-    /** It is in force now. */
-    readonly kind: "revoked";
-    /** What is in force. */
-    readonly revocation: StoredRevocation;
-  }
-  | {
-    /** It is in force no more. */
-    readonly kind: "removed";
-    /** What it applied to. */
-    readonly target: RevocationTarget;
-  };
 
 /** A task as revocations see it. */
 export interface RevocableTask {
@@ -37,10 +22,12 @@ export interface RevocableTask {
  * - **V2** What is stored survives restarts of everything, where the adapter is durable.
  * - **V3** An expired revocation is absent at once, and pruned later.
  * - **V4** `match` finds the revocations of many tasks in one call: by id, by name and time, by header value. Where several apply, one that
- *   terminates comes before one that does not, then the higher version. What it costs does not grow with what is stored.
- * - **V5** `watch` yields every decision made or taken back after it started, from any process; what was decided before is read with `list`.
- *   Starting to watch first and listing then leaves no gap.
- * - **V6** Namespaces isolate; bad arguments throw `ConfigError`, among them an expiry in the past; after `close` calls throw `ClosedError`.
+ *   terminates comes before one that does not, then the higher version. What it costs does not grow with what is stored. A task enqueued at
+ *   `before` or later is not meant.
+ * - **V5** `watch` yields whenever decisions may have been made or taken back since, from any process, also after a lost connection: what happened
+ *   after it resolved is not missed, and changes may be told together. Who hears of it asks `match` anew.
+ * - **V6** Namespaces isolate; bad arguments throw `ConfigError`, among them an expiry that is not after the store's now, and headers or values that are
+ *   no valid ids; nothing is written then. After `close` calls throw `ClosedError`.
  * - **V7** With `tx` decisions join the caller's transaction. Stores without transactions throw `UnsupportedError`.
  * - **V8** `list` pages in the store, the latest decision first, and `remove` takes back what is in force: it is matched no more, and may be decided anew.
  */
@@ -48,15 +35,15 @@ export interface RevokeStore extends Store {
   /** Records decisions in one step. Answers the effective entry for each target, in order. */
   upsertAll(revocations: readonly Revocation[], options?: WriteOptions): Promise<readonly StoredRevocation[]>;
   /** Reads the entries of targets, in order; `undefined` where none is in force. */
-  get(targets: readonly RevocationTarget[]): Promise<readonly (StoredRevocation | undefined)[]>;
+  get(targets: readonly RevocationKey[]): Promise<readonly (StoredRevocation | undefined)[]>;
   /** Finds for each task the revocation in force; `undefined` where there is none. */
   match(tasks: readonly RevocableTask[]): Promise<readonly (StoredRevocation | undefined)[]>;
   /** Lists what is in force, the latest decision first. */
   list(page?: PageRequest): Promise<Page<StoredRevocation>>;
   /** Takes decisions back. Answers one boolean each: false where none was in force. */
-  remove(targets: readonly RevocationTarget[]): Promise<readonly boolean[]>;
+  remove(targets: readonly RevocationKey[]): Promise<readonly boolean[]>;
   /** Deletes what has expired, at most `limit` (default 500). Returns how many. */
   pruneExpired(options?: { readonly limit?: number }): Promise<number>;
-  /** Listens to new decisions: what is recorded after the promise resolved arrives, until the signal aborts. */
-  watch(options: { readonly signal: AbortSignal }): Promise<AsyncIterable<RevocationChange>>;
+  /** Listens: yields when something may have been decided or taken back, until the signal aborts. */
+  watch(options: { readonly signal: AbortSignal }): Promise<AsyncIterable<void>>;
 }

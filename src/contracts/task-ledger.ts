@@ -36,6 +36,8 @@ export interface CompletionStatus {
 export interface CancelOptions {
   /** Why; becomes the message of the status's error. @default "cancelled" */
   readonly reason?: string;
+  /** Who asked for it; stands in the status's error. @default none */
+  readonly requestedBy?: string;
   /** Leave those alone that a worker holds: their status and result stay theirs. @default false */
   readonly waitingOnly?: boolean;
 }

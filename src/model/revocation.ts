@@ -11,8 +11,8 @@ export type RevocationTarget =
     readonly kind: "name";
     /** The task's name. */
     readonly name: string;
-    /** Only tasks enqueued before this instant. */
-    readonly before: number;
+    /** Only tasks enqueued before this instant, by the clock of their producer. @default the store's now */
+    readonly before?: number;
   }
   | {
     /** Every task that carries a header value (a stamp). */
@@ -22,6 +22,14 @@ export type RevocationTarget =
     /** Its value. */
     readonly value: string;
   };
+
+/** What a decision is known by. */
+export type RevocationKey = Exclude<RevocationTarget, { readonly kind: "name" }> | {
+  /** Every task of a name. */
+  readonly kind: "name";
+  /** The task's name. */
+  readonly name: string;
+};
 
 /** A decision that tasks shall not run, or not go on. */
 export interface Revocation {
@@ -33,12 +41,14 @@ export interface Revocation {
   readonly reason?: string;
   /** Who decided it. */
   readonly requestedBy?: string;
-  /** When the revocation itself is forgotten; absent keeps it until it is removed. */
+  /** When the revocation itself is forgotten, by the store's clock; absent keeps it until it is removed. */
   readonly expiresAt?: number;
+  /** The same as a time from the store's now on, in milliseconds; wins over `expiresAt`. */
+  readonly expiresInMs?: number;
 }
 
 /** A revocation as the store keeps it. */
-export interface StoredRevocation extends Revocation {
+export interface StoredRevocation extends Omit<Revocation, "expiresInMs"> {
   /** Rises with each decision in the namespace; the higher one wins. Given by the store. */
   readonly version: number;
   /** When the store accepted it. */

@@ -110,7 +110,7 @@ export interface ScheduleInput {
   readonly maxRuns?: number;
   /** How long after its slot a task may still start, in milliseconds. */
   readonly expiresAfterMs?: number;
-  /** Each slot is delayed by a random time up to this, in milliseconds. @default 0 */
+  /** Each slot's task is delayed by a random time up to this, in milliseconds: the slots themselves, and other entries, are not. @default 0 */
   readonly jitterMs?: number;
   /** Whether it fires at all. @default true */
   readonly enabled?: boolean;
@@ -159,7 +159,7 @@ export interface ScheduleClaim {
 
 /** What became of a claimed slot. */
 export interface ScheduleOutcome {
-  /** Whether it was enqueued, dropped by the misfire policy, or failed to be enqueued. */
+  /** Whether it was enqueued, dropped by the misfire policy, or can never be enqueued: a store that is away is no outcome. */
   readonly kind: "dispatched" | "skipped" | "failed";
   /** The next slot; absent when there is none. */
   readonly nextRunAt?: number;

@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import { bigint, bigserial, index, integer, pgSchema, pgTable, primaryKey, text } from "drizzle-orm/pg-core";
+import { bigint, bigserial, index, integer, pgSchema, pgTable, primaryKey, text, uniqueIndex } from "drizzle-orm/pg-core";
 import type { AnyPgColumn } from "drizzle-orm/pg-core";
 import type { Kit } from "./kit.sqlite.ts";
 
@@ -19,6 +19,7 @@ export function postgresKit(schema?: string): Kit {
     filledSeq: (name: string) => bigint(name, { mode: "number" }).generatedAlwaysAs(sql`null`),
     key: (table: string, columns: Columns) => primaryKey({ name: `${table}_key`, columns }),
     index: (name: string, columns: Columns) => index(name).on(...columns),
+    uniqueIndex: (name: string, columns: Columns) => uniqueIndex(name).on(...columns),
   } satisfies Record<keyof Kit, unknown>;
   // The one place where Postgres builders go under the types of the SQLite ones: at run time both have what tables.ts and the stores call.
   return kit as unknown as Kit;

@@ -23,6 +23,8 @@ export const sqliteKit = {
   key: (table: string, columns: Columns) => uniqueIndex(`stem_${table}_key`).on(...columns),
   /** Finds rows by the columns, in their order; name it after its table. */
   index: (name: string, columns: Columns) => index(`stem_${name}`).on(...columns),
+  /** The same, and no two rows may agree in them. */
+  uniqueIndex: (name: string, columns: Columns) => uniqueIndex(`stem_${name}`).on(...columns),
 };
 
 /** One or more columns of an index. */

@@ -99,9 +99,11 @@ export function defineTables(kit: Kit) {
     pausedAt: kit.ms("paused_at").notNull(),
   }, (t) => [kit.key("paused_queues", [t.ns, t.queue])]);
 
-  // The fencing token is the number that the row would get if it were new.
+  // The fencing token is drawn anew with each acquisition. A released row stays for a while: a token that was drawn before it and comes late meets it.
   const locks = kit.table("locks", { ...lockColumns(kit), token: kit.seq("token") }, (t) => [
     kit.key("locks", [t.ns, t.key]),
+    // Makes the token part of the row's identity: on Postgres a share lock on that holds back who takes over, and not who renews.
+    kit.uniqueIndex("locks_token", [t.ns, t.key, t.token]),
     kit.index("locks_expires", [t.ns, t.expiresAt]),
   ]);
 
@@ -123,7 +125,7 @@ export function defineTables(kit: Kit) {
     kit.index("schedule_runs_completed", [t.ns, t.completedAt]),
   ]);
 
-  // The version is the number that the row would get if it were new.
+  // The version is drawn anew with each decision.
   const revocations = kit.table("revocations", { ...revocationColumns(kit), version: kit.seq("version") }, (t) => [
     kit.key("revocations", [t.ns, t.target]),
     kit.index("revocations_newest", [t.ns, t.version]),
@@ -137,15 +139,8 @@ export function defineTables(kit: Kit) {
     fullAtUs: kit.ms("full_at_us").notNull(),
   }, (t) => [kit.key("buckets", [t.ns, t.key]), kit.index("buckets_full", [t.ns, t.fullAtUs])]);
 
-  const permits = kit.table("permits", {
-    ns: kit.str("ns").notNull(),
-    key: kit.str("key").notNull(),
-    slot: kit.int("slot").notNull(),
-    holder: kit.str("holder").notNull(),
-    expiresAt: kit.ms("expires_at").notNull(),
-  }, (t) => [
-    kit.key("permits", [t.ns, t.key, t.slot]),
-    kit.index("permits_holder", [t.ns, t.key, t.holder]),
+  const permits = kit.table("permits", { ...permitColumns(kit), token: kit.seq("token") }, (t) => [
+    kit.key("permits", [t.ns, t.key, t.holder]),
     kit.index("permits_expires", [t.ns, t.expiresAt]),
   ]);
 
@@ -159,6 +154,7 @@ export function defineTables(kit: Kit) {
     permits,
     newLocks: kit.table("locks", { ...lockColumns(kit), token: kit.filledSeq("token") }),
     newSchedules: kit.table("schedules", { ...scheduleColumns(kit), seq: kit.filledSeq("seq") }),
+    newPermits: kit.table("permits", { ...permitColumns(kit), token: kit.filledSeq("token") }),
     newRevocations: kit.table("revocations", { ...revocationColumns(kit), version: kit.filledSeq("version") }),
     tasks,
     deadLetters,
@@ -234,6 +230,15 @@ function lockColumns(kit: Kit) {
   };
 }
 
+function permitColumns(kit: Kit) {
+  return {
+    ns: kit.str("ns").notNull(),
+    key: kit.str("key").notNull(),
+    holder: kit.str("holder").notNull(),
+    expiresAt: kit.ms("expires_at").notNull(),
+  };
+}
+
 function scheduleColumns(kit: Kit) {
   return {
     ns: kit.str("ns").notNull(),
@@ -248,6 +253,8 @@ function scheduleColumns(kit: Kit) {
     // When it may be claimed: the next slot, or the end of the lease; null when never.
     dueAt: kit.ms("due_at"),
     lastRunAt: kit.ms("last_run_at"),
+    // The latest slot that was completed, dispatched or not.
+    lastSlotAt: kit.ms("last_slot_at"),
     runs: kit.int("runs").notNull().default(0),
     maxRuns: kit.int("max_runs"),
     token: kit.ms("token").notNull().default(0),
