@@ -1,6 +1,7 @@
 import { and, eq, sql } from "drizzle-orm";
 import type { SqlDatabase } from "./database.ts";
 import { isKept } from "./group-statements.ts";
+import { larger } from "./larger.ts";
 import type { Statement } from "./statement.ts";
 
 const CLAIM = { ns: "text", id: "text", owner: "text", leaseMs: "ms" } as const;
@@ -23,11 +24,11 @@ export function chordStatements(database: SqlDatabase): ChordStatements {
   // As the condition of the index `groups_chord` has it.
   const waiting = sql`${groups.callback} is not null and ${groups.chordDoneAt} is null and ${groups.completedAt} is not null`;
   return {
-    claim: database.statement("claimChord", CLAIM, ({ db, args, dialect: { now, greatest } }) =>
+    claim: database.statement("claimChord", CLAIM, ({ db, args, dialect: { now } }) =>
       db.update(groups).set({
         chordOwner: args.owner,
         // The time in it keeps the tokens of a group apart from those of an earlier one of the same id, which was swept.
-        chordToken: greatest(sql`${groups.chordToken} + 1`, now),
+        chordToken: larger(sql`${groups.chordToken} + 1`, now),
         chordUntil: sql`${now} + ${args.leaseMs}`,
       }).where(and(eq(groups.ns, args.ns), eq(groups.id, args.id), waiting, isFree(now), isKept(groups, now)))
         .returning({ token: groups.chordToken, until: groups.chordUntil })),

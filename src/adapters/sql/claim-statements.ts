@@ -3,6 +3,7 @@ import { sql } from "drizzle-orm";
 import type { ArgumentsOf } from "./arguments.ts";
 import type { SqlDatabase } from "./database.ts";
 import type { Dialect } from "./dialect.ts";
+import { larger } from "./larger.ts";
 import { isKnown } from "./order-of-truth.ts";
 import { seqAmong } from "./seq-among.ts";
 import type { Statement, StatementParts } from "./statement.ts";
@@ -78,7 +79,7 @@ export class ClaimStatements {
     return db.update(tasks).set({
       phase: 2,
       dueAt: sql`${now} + coalesce(${tasks.leaseMs}, ${args.leaseMs})`,
-      token: dialect.greatest(sql`${tasks.token} + 1`, sql`${tasks.seq} * ${TOKENS_PER_ROW}`),
+      token: larger(sql`${tasks.token} + 1`, sql`${tasks.seq} * ${TOKENS_PER_ROW}`),
       deliveries: sql`${tasks.deliveries} + 1`,
       consumer: args.consumer,
       ...(this.#withStatus ? runningStatus(tasks, dialect, args.consumer) : {}),

@@ -1,4 +1,4 @@
-import { sql } from "drizzle-orm";
+import { getTableName, sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
 import type { RowShape } from "./arguments.ts";
 import { parameter, sqlType } from "./arguments.ts";
@@ -18,7 +18,10 @@ export interface PostgresDialectOptions {
 
 /** Postgres' side of the seam: many writers, the server's time, notifications. */
 export function postgresDialect(options: PostgresDialectOptions): Dialect {
-  const sequence = sql.raw(`${literal(`"${options.schema}"."tasks_seq_seq"`)}::regclass`);
+  // As Postgres names the sequence of a serial column.
+  const sequenceOf = (table: string, column: string): SQL =>
+    sql.raw(`${literal(`"${options.schema}"."${table}_${column}_seq"`)}::regclass`);
+  const sequence = sequenceOf("tasks", "seq");
   return {
     // statement_timestamp, because it is one value for the whole statement, so that an index can be searched with it, and moves on between
     // the statements of a transaction. clock_timestamp is evaluated per row; now() stands still until the commit.
@@ -59,7 +62,7 @@ export function postgresDialect(options: PostgresDialectOptions): Dialect {
       orderBy: sql`${key}`,
     }),
 
-    greatest: (a, b): SQL<number> => sql<number>`greatest(${a}, ${b})`.mapWith(Number),
+    nextSeq: (column): SQL<number> => sql<number>`nextval(${sequenceOf(getTableName(column.table), column.name)})`.mapWith(Number),
 
     // Escaped NULs and halves of surrogate pairs make Postgres refuse the whole text as JSON: an object with one holds nothing.
     jsonContains: (whole, part): SQL<boolean> =>

@@ -33,7 +33,8 @@ export const sqliteDialect: Dialect = {
   // One writes at a time, so the order of the batch is that of the rows too.
   numbered: ({ from, position }) => ({ from, seq: sql`null`, orderBy: position }),
 
-  greatest: (a, b): SQL<number> => sql<number>`max(${a}, ${b})`.mapWith(Number),
+  // One writes at a time, so what the refused row would have got is the latest number.
+  nextSeq: (column): SQL<number> => sql<number>`excluded.${sql.identifier(column.name)}`.mapWith(Number),
 
   jsonContains: (whole, part): SQL<boolean> =>
     sql<boolean>`not exists (select 1 from json_each(${part}) as p where p.type || ':' || p.atom is not

@@ -1,4 +1,4 @@
-import type { SQL, SQLWrapper } from "drizzle-orm";
+import type { Column, SQL, SQLWrapper } from "drizzle-orm";
 import type { BaseSQLiteDatabase } from "drizzle-orm/sqlite-core";
 import type { RowShape } from "./arguments.ts";
 
@@ -67,8 +67,11 @@ export interface Dialect {
    * then take the rows that they share in one order, and none waits for another in a circle.
    */
   numbered(rows: RowSource<RowShape>, key: SQLWrapper): NumberedRows;
-  /** The larger of two values; null when either is null on SQLite, the other one on Postgres: use it with values. */
-  greatest(a: SQLWrapper, b: SQLWrapper): SQL<number>;
+  /**
+   * A number for the row that an upsert meets, from the sequence of its `seq` column: to be set in `on conflict do update`, where it is higher than
+   * every number that the row had. On Postgres `excluded` has one that was drawn before the row was locked, and so may be older than the row's.
+   */
+  nextSeq(column: Column): SQL<number>;
   /** Whether every member of the JSON object `part` (strings, numbers, booleans) stands in the JSON object `whole`; of doubled keys the last counts. */
   jsonContains(whole: SQLWrapper, part: SQLWrapper): SQL<boolean>;
 }

@@ -3,6 +3,7 @@ import type { SQL } from "drizzle-orm";
 import type { RowValues } from "./arguments.ts";
 import type { RowSource } from "./dialect.ts";
 import type { SqlDatabase } from "./database.ts";
+import { larger } from "./larger.ts";
 import type { Statement, StatementParts } from "./statement.ts";
 import type { Tables } from "./tables.ts";
 
@@ -72,7 +73,7 @@ export function settleStatements(database: SqlDatabase): SettleStatements {
     extend: database.statement("extendLease", EXTEND, ({ db, tables: { tasks }, args, dialect }) => {
       const { from, column } = args.items;
       const end = sql`${dialect.now} + ${column.leaseMs}`;
-      return db.update(tasks).set({ phase: 2, dueAt: dialect.greatest(sql`coalesce(${tasks.dueAt}, 0)`, end) }).from(from)
+      return db.update(tasks).set({ phase: 2, dueAt: larger(sql`coalesce(${tasks.dueAt}, 0)`, end) }).from(from)
         .where(held(tasks, args.ns, args.items)).returning({ id: tasks.id, token: tasks.token, dueAt: tasks.dueAt });
     }, { idempotent: true }),
   };
