@@ -25,12 +25,12 @@ export function nextSlot(rule: SlotRule, after: number): number | undefined {
 }
 
 /**
- * The slot with which an entry begins, or goes on after its owner changed when it fires: the first after `now`. A clocked entry whose time has
- * passed, and that has not been dispatched for it, still has it: what becomes of it is for its misfire policy to say.
+ * The slot with which an entry begins, or goes on after its owner changed when it fires: the first after `now` and after the latest slot that was
+ * completed. A clocked entry that was never completed keeps its slot when that has passed: what becomes of it is for its misfire policy to say.
  */
-export function firstSlot(rule: SlotRule & Pick<ScheduleEntry, "lastRunAt">, now: number): number | undefined {
-  const { spec, lastRunAt = -1 } = rule;
-  return nextSlot(rule, spec.kind === "clocked" ? Math.max(lastRunAt, Math.min(now, spec.at - 1)) : now);
+export function firstSlot(rule: SlotRule, now: number, lastSlotAt: number = Number.NEGATIVE_INFINITY): number | undefined {
+  const { spec } = rule;
+  return nextSlot(rule, Math.max(lastSlotAt, spec.kind === "clocked" ? Math.min(now, spec.at - 1) : now));
 }
 
 /** The latest slot after `after` and not after `until`; `undefined` when there is none. */

@@ -1,26 +1,20 @@
-import type { MaybePromise } from "../async/maybe-promise.ts";
 import type { Broker } from "../contracts/broker.ts";
 import type { ResultBackend } from "../contracts/result-backend.ts";
 import type { WriteOptions } from "../contracts/store.ts";
 import type { TaskSystem } from "../contracts/system.ts";
 import type { TaskLedger } from "../contracts/task-ledger.ts";
 import type { EncoderRegistryOptions } from "../encoding/registry.ts";
-import { ConfigError } from "../errors.ts";
 import { ledgerFor } from "../ledger/ledger-for.ts";
 import type { Envelope } from "../model/envelope.ts";
 import { validateId } from "../model/id.ts";
-import { encodersFor } from "../tasks/encoders.ts";
 import type { Middleware } from "../tasks/middleware.ts";
-import { intercept } from "../tasks/middleware.ts";
 import { TaskRegistry } from "../tasks/registry.ts";
 import type { AnyTask, Task } from "../tasks/task.ts";
 import type { CallParameters, NamedCall, TaskCall } from "../tasks/task-call.ts";
 import type { Clock } from "../time/clock.ts";
-import { systemClock } from "../time/clock.ts";
-import type { EnvelopeSources, Lineage } from "./envelope-builder.ts";
-import { buildEnvelope } from "./envelope-builder.ts";
+import type { Lineage } from "./envelope-builder.ts";
+import { Preparer } from "./preparer.ts";
 import type { Routes } from "./routing.ts";
-import { router } from "./routing.ts";
 import type { HandleSources } from "./task-handle.ts";
 import { TaskHandle } from "./task-handle.ts";
 
@@ -66,8 +60,7 @@ export class Stem {
   readonly registry: TaskRegistry;
   readonly #handleSources: HandleSources;
   readonly #ledger: TaskLedger;
-  readonly #middleware: readonly Middleware[];
-  readonly #sources: EnvelopeSources;
+  readonly #preparer: Preparer;
 
   /**
    * Makes a producer. It holds nothing that must be closed; the stores are the caller's.
@@ -78,16 +71,9 @@ export class Stem {
     this.broker = options.broker;
     this.backend = options.backend;
     this.registry = options.registry instanceof TaskRegistry ? options.registry : new TaskRegistry(options.registry);
-    const encoders = encodersFor(this.registry, options);
-    this.#handleSources = { backend: options.backend, encoders };
     this.#ledger = ledgerFor(options.broker, options.backend);
-    this.#middleware = options.middleware ?? [];
-    this.#sources = {
-      registry: this.registry,
-      encoders,
-      route: router(options.routes),
-      clock: options.clock ?? systemClock,
-    };
+    this.#preparer = new Preparer({ ...options, registry: this.registry });
+    this.#handleSources = { backend: options.backend, encoders: this.#preparer.encoders };
   }
 
   /**
@@ -100,7 +86,7 @@ export class Stem {
     task: Task<Input, Result> | string,
     ...[options]: EnqueueParameters<NoInfer<Input>>
   ): Promise<TaskHandle<Result>> {
-    const prepared = this.#prepare({ task, ...options });
+    const prepared = this.#preparer.prepare({ task, ...options });
     const envelope = prepared instanceof Promise ? await prepared : prepared;
     const [accepted = false] = await this.#ledger.enqueue([envelope], writeOptions(options));
     return new TaskHandle(envelope.id, accepted, this.#handleSources);
@@ -108,7 +94,7 @@ export class Stem {
 
   /** Enqueues many tasks at once: all are accepted, or none. Answers one handle each, in order. */
   async enqueueMany(calls: readonly NamedCall[], options: WriteOptions = {}): Promise<readonly TaskHandle[]> {
-    const envelopes = await Promise.all(calls.map(async (call) => await this.#prepare(call)));
+    const envelopes = await Promise.all(calls.map(async (call) => await this.#preparer.prepare(call)));
     const accepted = await this.#ledger.enqueue(envelopes, writeOptions(options));
     return envelopes.map(({ id }, at) => new TaskHandle(id, accepted[at] ?? false, this.#handleSources));
   }
@@ -118,7 +104,7 @@ export class Stem {
    * With a lineage the task counts as a child of another one.
    */
   async prepare(call: NamedCall, lineage?: Lineage): Promise<Envelope> {
-    return await this.#prepare(call, lineage);
+    return await this.#preparer.prepare(call, lineage);
   }
 
   /** Publishes prepared envelopes. Answers one boolean each, in order: false when the id was known already. */
@@ -133,32 +119,6 @@ export class Stem {
    */
   handle<Result = unknown>(taskId: string, _task?: Task<unknown, Result>): TaskHandle<Result> {
     return new TaskHandle(validateId(taskId, "a task's id"), false, this.#handleSources);
-  }
-
-  #prepare(call: NamedCall, lineage?: Lineage): MaybePromise<Envelope> {
-    const envelope = buildEnvelope(this.#sources, call, lineage);
-    if (this.#middleware.length === 0) return envelope;
-    return envelope instanceof Promise ? envelope.then((built) => this.#intercept(built)) : this.#intercept(envelope);
-  }
-
-  /** The tasks linked to this one are published without another word from here, so they pass now. */
-  async #intercept(envelope: Envelope): Promise<Envelope> {
-    const { onSuccess, onFailure } = envelope;
-    const linked = {
-      ...envelope,
-      ...(onSuccess === undefined ? {} : { onSuccess: await this.#interceptAll(onSuccess) }),
-      ...(onFailure === undefined ? {} : { onFailure: await this.#interceptAll(onFailure) }),
-    };
-    const passed = await intercept(this.#middleware, linked);
-    if (passed === undefined) throw new ConfigError(`Cannot enqueue task "${envelope.name}": a middleware did not pass it on`);
-    if (passed.id !== envelope.id) {
-      throw new ConfigError(`Cannot enqueue task "${envelope.name}": a middleware changed its id from "${envelope.id}" to "${passed.id}"`);
-    }
-    return passed;
-  }
-
-  #interceptAll(envelopes: readonly Envelope[]): Promise<readonly Envelope[]> {
-    return Promise.all(envelopes.map((envelope) => this.#intercept(envelope)));
   }
 }
 

@@ -112,9 +112,10 @@ test("a clocked entry has one slot, and keeps it when it lies in the past until 
   assert.equal(nextSlot(once, at), undefined);
   assert.equal(firstSlot(once, createdAt), at);
   assert.equal(firstSlot(once, at + dayMs), at);
-  assert.equal(firstSlot({ ...once, lastRunAt: at }, at + dayMs), undefined);
-  assert.equal(firstSlot({ ...once, lastRunAt: at - dayMs }, at + dayMs), at);
-  assert.equal(firstSlot({ ...rule({ kind: "interval", everyMs: 1_000 }), lastRunAt: createdAt }, createdAt + 10_500), createdAt + 11_000);
+  assert.equal(firstSlot(once, at + dayMs, at), undefined);
+  assert.equal(firstSlot(once, at + dayMs, at - dayMs), at);
+  assert.equal(firstSlot(rule({ kind: "interval", everyMs: 1_000 }), createdAt + 10_500), createdAt + 11_000);
+  assert.equal(firstSlot(rule({ kind: "interval", everyMs: 1_000 }), createdAt, createdAt + 5_000), createdAt + 6_000);
 });
 
 test("calendar days count from both ends of the month, and must fit the weekdays too", () => {
