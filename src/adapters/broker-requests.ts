@@ -1,5 +1,5 @@
 import { ConfigError, PayloadError } from "../errors.ts";
-import type { ClaimOptions, DeadLetterFilter, ReplayOptions } from "../contracts/broker.ts";
+import type { ClaimOptions, DeadLetterFilter, PauseOptions, ReplayOptions } from "../contracts/broker.ts";
 import type { Delivery, SettleRequest } from "../model/delivery.ts";
 import type { Envelope } from "../model/envelope.ts";
 import { DEFAULT_LEASE_MS, validateEnvelope } from "../model/envelope.ts";
@@ -60,6 +60,16 @@ export interface SettleItem extends DeliveryRef {
 export interface ExtendItem extends DeliveryRef {
   /** For how long from the store's now. */
   readonly leaseMs: number;
+}
+
+/** A queue to pause. */
+export interface PauseItem {
+  /** The queue. */
+  readonly queue: string;
+  /** Why. */
+  readonly reason: string | undefined;
+  /** Who asked for it. */
+  readonly by: string | undefined;
 }
 
 /** A replay whose options were checked and filled in. */
@@ -149,6 +159,15 @@ export function toSettleItem({ delivery, settlement }: SettleRequest): SettleIte
 export function toExtendItems(deliveries: readonly Delivery[], leaseMs: number): readonly ExtendItem[] {
   validateMs(leaseMs, "leaseMs", { min: 1 });
   return validateList(deliveries, "the deliveries to extend").map((delivery) => ({ ...toDeliveryRef(delivery), leaseMs }));
+}
+
+/** Checks which queue is to be paused, and what is told about it. */
+export function toPauseItem(queue: string, { reason, by }: PauseOptions): PauseItem {
+  return {
+    queue: validateId(queue, "a queue's name"),
+    reason: reason === undefined ? undefined : storableText(reason, "the reason of a pause"),
+    by: by === undefined ? undefined : storableText(by, "who asks for a pause"),
+  };
 }
 
 /** Checks which dead letters are meant. No id comes twice; an empty list of ids means none. */

@@ -1,7 +1,16 @@
 import { PayloadError } from "../errors.ts";
 import type { KeyedWake } from "../async/keyed-wake.ts";
 import type { MaybePromise } from "../async/maybe-promise.ts";
-import type { Broadcast, Broker, ClaimOptions, ConsumeOptions, DeadLetters, QueueCounts } from "../contracts/broker.ts";
+import type {
+  Broadcast,
+  Broker,
+  ClaimOptions,
+  ConsumeOptions,
+  DeadLetters,
+  PausedQueue,
+  PauseOptions,
+  QueueCounts,
+} from "../contracts/broker.ts";
 import type { ResultBackend } from "../contracts/result-backend.ts";
 import type { WriteOptions } from "../contracts/store.ts";
 import type { TaskLedger } from "../contracts/task-ledger.ts";
@@ -12,8 +21,8 @@ import { toText } from "../model/json-text.ts";
 import { validateInteger } from "../model/numbers.ts";
 import type { TaskFailure } from "../model/task-failure.ts";
 import { BroadcastFeed } from "./broadcast-feed.ts";
-import type { ClaimRequest, ExtendItem, PublishItem, SettleItem } from "./broker-requests.ts";
-import { toClaimRequest, toExtendItems, toPublishItems, toSettleItems } from "./broker-requests.ts";
+import type { ClaimRequest, ExtendItem, PauseItem, PublishItem, SettleItem } from "./broker-requests.ts";
+import { toClaimRequest, toExtendItems, toPauseItem, toPublishItems, toSettleItems } from "./broker-requests.ts";
 import type { GroupCommitOptions } from "./call-group.ts";
 import { CallGroup } from "./call-group.ts";
 import type { ClaimSource } from "./claim-loop.ts";
@@ -141,6 +150,24 @@ export abstract class BrokerSurface extends StoreSurface implements Broker {
     }
   }
 
+  /** Has a queue hand out nothing until it is resumed. False when it was paused already: the first reason stays. */
+  async pauseQueue(queue: string, options: PauseOptions = {}): Promise<boolean> {
+    this.requireOpen();
+    return this.pause(toPauseItem(queue, options));
+  }
+
+  /** Has a queue hand out again, and wakes those who wait for it. False when it was not paused. */
+  async resumeQueue(queue: string): Promise<boolean> {
+    this.requireOpen();
+    return this.resume(validateId(queue, "a queue's name"));
+  }
+
+  /** Tells which queues are paused, by name. */
+  async pausedQueues(): Promise<readonly PausedQueue[]> {
+    this.requireOpen();
+    return [...await this.listPaused()].sort((a, b) => a.queue < b.queue ? -1 : 1);
+  }
+
   /** Forgets everything of a queue that no consumer holds. Returns how many envelopes. */
   async purge(queue: string): Promise<number> {
     this.requireOpen();
@@ -189,17 +216,26 @@ export abstract class BrokerSurface extends StoreSurface implements Broker {
    * Any number may come: a store that must split them does so inside one transaction.
    */
   protected abstract publishBatch(items: readonly PublishItem[], tx?: object): Promise<readonly boolean[]>;
-  /** Claims what is claimable now. The objects it returns are fresh. */
+  /** Claims what is claimable now, nothing of a paused queue. The objects it returns are fresh. */
   protected abstract claimNow(request: ClaimRequest): Promise<readonly Delivery[]>;
   /** Carries out decisions, all or none of those that are not stale; no pair of id and token comes twice. Wakes as publishing does. */
   protected abstract settleBatch(items: readonly SettleItem[], tx?: object): Promise<readonly boolean[]>;
   /** Moves leases; answers the new expiries. */
   protected abstract extendBatch(items: readonly ExtendItem[]): Promise<readonly (number | undefined)[]>;
+  /** Records that a queue is paused from now on; false when it was. */
+  protected abstract pause(item: PauseItem): Promise<boolean>;
+  /** Forgets that a queue is paused, and wakes the claims that wait on it; false when it was not. */
+  protected abstract resume(queue: string): Promise<boolean>;
+  /** Gives the paused queues, in any order. The objects it returns are fresh. */
+  protected abstract listPaused(): Promise<readonly PausedQueue[]>;
   /** Forgets what is ready or delayed. */
   protected abstract purgeQueue(queue: string): Promise<number>;
   /** Counts; a lease that has run out counts as ready. */
   protected abstract countsOf(queue: string): Promise<QueueCounts>;
-  /** How long until something of the queues falls due, leases included, in milliseconds, 0 when it is due; absent when nothing will. */
+  /**
+   * How long until something of the queues falls due, leases included, in milliseconds, 0 when it is due; absent when nothing will. Nothing
+   * that can be claimed may be missed; what is due in a paused queue must not be told again and again.
+   */
   protected abstract nextDueIn(queues: readonly string[]): Promise<number | undefined>;
   /** Deletes expired dead letters and broadcasts, at most `limit` of each. */
   protected abstract sweepExpired(limit: number): Promise<number>;

@@ -5,6 +5,7 @@ import { brokerConsumeCases } from "./broker-consume.ts";
 import { brokerDeadLetterCases } from "./broker-dead-letters.ts";
 import { brokerFencingCases } from "./broker-fencing.ts";
 import { brokerInputCases } from "./broker-input.ts";
+import { brokerPauseCases } from "./broker-pause.ts";
 import { brokerPublishCases } from "./broker-publish.ts";
 import { brokerReplayCases } from "./broker-replay.ts";
 import { brokerSettleCases } from "./broker-settle.ts";
@@ -34,6 +35,7 @@ export const LAW_CASES: readonly ConformanceCase[] = Object.freeze([
   ...brokerAdminCases,
   ...brokerDeadLetterCases,
   ...brokerReplayCases,
+  ...brokerPauseCases,
   ...brokerInputCases,
   ...resultStatusCases,
   ...resultExpiryCases,

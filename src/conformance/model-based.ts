@@ -24,7 +24,7 @@ export interface ModelBasedOptions {
 
 const brokerKinds: readonly OperationKind[] = [
   ...["publish", "publish", "claim", "claim", "settle", "settle", "extend", "counts", "purge", "advance", "advance"] as const,
-  ...["settle", "publish", "replay", "forgetDead", "buried", "sweep"] as const,
+  ...["settle", "publish", "replay", "forgetDead", "buried", "sweep", "pause", "resume", "resume"] as const,
 ];
 const resultKinds: readonly OperationKind[] = [
   ...["set", "set", "set", "statuses", "list", "remove", "expire", "initGroup", "initGroup", "report", "report", "report"] as const,
@@ -52,7 +52,7 @@ export function modelBasedCases(setting: ModelBasedOptions): readonly Conformanc
     }
   };
   return Object.freeze([
-    timedLaw("[B1 B4 B5 B9 B11 B15 B18 B20] random operations of a broker agree with the memory adapter", agrees(brokerKinds)),
+    timedLaw("[B1 B4 B5 B9 B11 B15 B18 B20 B28] random operations of a broker agree with the memory adapter", agrees(brokerKinds)),
     timedLaw("[R1 R2 R4 R8 R14 R15 R17] random operations of a result backend agree with the memory adapter", agrees(resultKinds)),
     timedLaw(
       "[T1 T4 T5 T7 T11 T12] random operations of a ledger agree with the memory adapter",

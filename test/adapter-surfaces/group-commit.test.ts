@@ -4,7 +4,7 @@ import { BrokerSurface } from "../../src/adapters/broker-surface.ts";
 import type { PublishItem } from "../../src/adapters/broker-requests.ts";
 import type { DeadLetterPrimitives } from "../../src/adapters/dead-letters-surface.ts";
 import { KeyedWake } from "../../src/async/keyed-wake.ts";
-import type { QueueCounts } from "../../src/contracts/broker.ts";
+import type { PausedQueue, QueueCounts } from "../../src/contracts/broker.ts";
 import { ConfigError, StoreError } from "../../src/errors.ts";
 import type { Delivery } from "../../src/model/delivery.ts";
 import { envelope } from "../../src/model/envelope.ts";
@@ -45,6 +45,18 @@ class SlowStore extends BrokerSurface {
   }
 
   protected override extendBatch(): Promise<readonly undefined[]> {
+    return Promise.resolve([]);
+  }
+
+  protected override pause(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+
+  protected override resume(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+
+  protected override listPaused(): Promise<readonly PausedQueue[]> {
     return Promise.resolve([]);
   }
 

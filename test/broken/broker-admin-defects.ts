@@ -239,6 +239,70 @@ export const brokerAdminDefects: readonly Defect[] = [
     }),
   },
   {
+    name: "a pause holds on the connection that asked for it",
+    law: "B28",
+    broker: ({ sound: { broker } }) => {
+      const paused = new Set<string>();
+      return {
+        pauseQueue: async (queue) => paused.size < paused.add(queue).size,
+        resumeQueue: async (queue) => paused.delete(queue),
+        claim: ({ queues, ...options }) => broker.claim({ ...options, queues: queues.filter((queue) => !paused.has(queue)) }),
+      };
+    },
+  },
+  {
+    name: "a pause holds up every queue of a claim",
+    law: "B28",
+    broker: ({ sound: { broker } }) => ({
+      claim: async (options) => {
+        const paused = (await broker.pausedQueues()).map(({ queue }) => queue);
+        return options.queues.some((queue) => paused.includes(queue)) ? [] : broker.claim(options);
+      },
+    }),
+  },
+  {
+    name: "a pause puts what it finds off, and lets through what comes later",
+    law: "B28",
+    broker: ({ sound: { broker } }) => ({
+      pauseQueue: async (queue) => {
+        const found = await broker.claim({ queues: [queue], limit: 1_000, consumer: "pause" });
+        await broker.settle(found.map((delivery) => ({ delivery, settlement: { kind: "nack", delayMs: 60_000 } })));
+        return true;
+      },
+    }),
+  },
+  {
+    name: "a second pause replaces the reason of the first",
+    law: "B28",
+    broker: ({ sound: { broker } }) => ({
+      pauseQueue: async (queue, options) => {
+        const wasPaused = await broker.resumeQueue(queue);
+        return await broker.pauseQueue(queue, options) && !wasPaused;
+      },
+    }),
+  },
+  {
+    name: "a paused queue accepts nothing",
+    law: "B28",
+    broker: ({ sound: { broker } }) => ({
+      publish: async (envelopes, options) => {
+        const paused = (await broker.pausedQueues()).map(({ queue }) => queue);
+        return broker.publish(envelopes.filter(({ queue }) => !paused.includes(queue)), options);
+      },
+    }),
+  },
+  {
+    name: "a wait does not hear that its queue was resumed",
+    law: "B28",
+    broker: ({ sound: { broker } }) => ({
+      claim: async (options) => {
+        const paused = (await broker.pausedQueues()).map(({ queue }) => queue);
+        const open = options.queues.filter((queue) => !paused.includes(queue));
+        return broker.claim({ ...options, queues: open.length === 0 ? ["nothing is published here"] : open });
+      },
+    }),
+  },
+  {
     name: "a transaction is ignored",
     law: "B27",
     broker: ({ sound: { broker } }) => ({

@@ -1,5 +1,5 @@
 import type { KeyedWake } from "../../async/keyed-wake.ts";
-import type { QueueCounts } from "../../contracts/broker.ts";
+import type { PausedQueue, QueueCounts } from "../../contracts/broker.ts";
 import type { Logger } from "../../contracts/logger.ts";
 import type { ResultBackend } from "../../contracts/result-backend.ts";
 import type { TaskLedger } from "../../contracts/task-ledger.ts";
@@ -7,7 +7,7 @@ import type { Delivery } from "../../model/delivery.ts";
 import { validateId } from "../../model/id.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { Duration } from "../../time/duration.ts";
-import type { ClaimRequest, ExtendItem, PublishItem, SettleItem } from "../broker-requests.ts";
+import type { ClaimRequest, ExtendItem, PauseItem, PublishItem, SettleItem } from "../broker-requests.ts";
 import { BrokerSurface } from "../broker-surface.ts";
 import type { DeadLetterPrimitives } from "../dead-letters-surface.ts";
 import { toTtlMs } from "../result-requests.ts";
@@ -99,6 +99,24 @@ export class InMemoryBroker extends BrokerSurface {
     return items.map((item) => deliveries.extend(this.#space, item, now));
   }
 
+  protected override async pause({ queue, reason, by }: PauseItem): Promise<boolean> {
+    const { pausedQueues } = this.#space;
+    if (pausedQueues.has(queue)) return false;
+    const given = { ...(reason === undefined ? {} : { reason }), ...(by === undefined ? {} : { by }) };
+    pausedQueues.set(queue, { queue, ...given, pausedAt: this.clock.now() });
+    return true;
+  }
+
+  protected override async resume(queue: string): Promise<boolean> {
+    const wasPaused = this.#space.pausedQueues.delete(queue);
+    if (wasPaused) this.wakes.notify(queue);
+    return wasPaused;
+  }
+
+  protected override async listPaused(): Promise<readonly PausedQueue[]> {
+    return [...this.#space.pausedQueues.values()].map((paused) => ({ ...paused }));
+  }
+
   protected override async purgeQueue(queue: string): Promise<number> {
     const waiting = deliveries.waitingIn(this.#space, queue, this.clock.now());
     for (const envelope of waiting) deliveries.forget(this.#space, envelope);
@@ -113,7 +131,7 @@ export class InMemoryBroker extends BrokerSurface {
 
   protected override async nextDueIn(queues: readonly string[]): Promise<number | undefined> {
     const now = this.clock.now();
-    const times = queues.flatMap((name) => this.#space.queues.get(name)?.nextDueIn(now) ?? []);
+    const times = deliveries.openQueues(this.#space, queues).flatMap((queue) => queue.nextDueIn(now) ?? []);
     return times.length === 0 ? undefined : Math.min(...times);
   }
 

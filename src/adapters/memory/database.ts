@@ -1,4 +1,6 @@
+import type { PausedQueue } from "../../contracts/broker.ts";
 import { KeyedWake } from "../../async/keyed-wake.ts";
+import type { StoredLock } from "../../contracts/lock-store.ts";
 import type { TaskState, TerminalState } from "../../model/task-state.ts";
 import { ExpiringMap } from "./expiring-map.ts";
 import type { MemoryQueue, StoredEnvelope } from "./queue.ts";
@@ -87,6 +89,8 @@ export class MemorySpace {
   readonly envelopes: Map<string, StoredEnvelope> = new Map();
   /** The queues that hold something, by name. */
   readonly queues: Map<string, MemoryQueue> = new Map();
+  /** The queues that hand out nothing, by name. */
+  readonly pausedQueues: Map<string, PausedQueue> = new Map();
   /** What was given up on, by id. */
   readonly deadLetters: ExpiringMap<StoredDeadLetter> = new ExpiringMap();
   /** What became of tasks, by id. */
@@ -97,6 +101,10 @@ export class MemorySpace {
   readonly heartbeats: ExpiringMap<StoredBeat> = new ExpiringMap();
   /** Who listens, by channel. */
   readonly channels: Map<string, Set<BroadcastListener>> = new Map();
+  /** Locks, by key. */
+  readonly locks: ExpiringMap<StoredLock> = new ExpiringMap();
+  /** Wakes those who wait for a lock, by its key. */
+  readonly lockWakes: KeyedWake<string> = new KeyedWake();
   /** Wakes those who wait for work, by queue. */
   readonly queueWakes: KeyedWake<string> = new KeyedWake();
   /** Wakes those who follow a task, by its id. */

@@ -36,7 +36,7 @@ export function publish(space: MemorySpace, { envelope, text }: PublishItem, now
 export function claim(space: MemorySpace, request: ClaimRequest, now: number): readonly Delivery[] {
   const { limit, consumer } = request;
   const deliveries: Delivery[] = [];
-  let open = request.queues.flatMap((name) => space.queues.get(name) ?? []).sort((a, b) => a.servedAt - b.servedAt);
+  let open = openQueues(space, request.queues).sort((a, b) => a.servedAt - b.servedAt);
   while (open.length > 0) {
     const fruitful: MemoryQueue[] = [];
     for (const queue of open) {
@@ -62,6 +62,11 @@ export function claim(space: MemorySpace, request: ClaimRequest, now: number): r
     open = fruitful;
   }
   return deliveries;
+}
+
+/** Gives those of the queues that hold something and are not paused. */
+export function openQueues(space: MemorySpace, names: readonly string[]): MemoryQueue[] {
+  return names.flatMap((name) => space.pausedQueues.has(name) ? [] : space.queues.get(name) ?? []);
 }
 
 /** Gives what a token holds; `undefined` when it was settled or taken over. */

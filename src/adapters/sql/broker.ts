@@ -1,5 +1,5 @@
 import { KeyedWake } from "../../async/keyed-wake.ts";
-import type { QueueCounts } from "../../contracts/broker.ts";
+import type { PausedQueue, QueueCounts } from "../../contracts/broker.ts";
 import type { Logger } from "../../contracts/logger.ts";
 import type { ResultBackend } from "../../contracts/result-backend.ts";
 import type { TaskLedger } from "../../contracts/task-ledger.ts";
@@ -8,7 +8,7 @@ import { validateId } from "../../model/id.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { Duration } from "../../time/duration.ts";
 import { durationMs } from "../../time/duration.ts";
-import type { ClaimRequest, ExtendItem, PublishItem, SettleItem } from "../broker-requests.ts";
+import type { ClaimRequest, ExtendItem, PauseItem, PublishItem, SettleItem } from "../broker-requests.ts";
 import { BrokerSurface } from "../broker-surface.ts";
 import type { GroupCommitOptions } from "../call-group.ts";
 import type { DeadLetterPrimitives } from "../dead-letters-surface.ts";
@@ -17,6 +17,7 @@ import { SqlBroadcasts } from "./broadcasts.ts";
 import type { DatabaseHold } from "./database-hold.ts";
 import { SqlDeadLetters } from "./dead-letter-store.ts";
 import { toDeliveries } from "./delivery-row.ts";
+import { PausedQueues } from "./paused-queues.ts";
 import { ReadyRows } from "./ready-rows.ts";
 import { Publisher, publishRow } from "./publish-statements.ts";
 import { queueStatements } from "./queue-statements.ts";
@@ -55,6 +56,7 @@ export class SqlBroker extends BrokerSurface {
   readonly #deliveries: SqlDeliveries;
   readonly #queues: ReturnType<typeof queueStatements>;
   readonly #ready: ReadyRows;
+  readonly #paused: PausedQueues;
   readonly #groupCommit: GroupCommitOptions;
 
   /** Made by the adapters' entry points. */
@@ -80,6 +82,7 @@ export class SqlBroker extends BrokerSurface {
     this.#deliveries = new SqlDeliveries({ ...shared, letters: this.#letters });
     this.#queues = queueStatements(database);
     this.#ready = new ReadyRows({ ...shared, withStatus: false });
+    this.#paused = new PausedQueues(database, this.namespace);
   }
 
   /** Gives the atomic ledger of this broker and a backend on the same database and namespace; otherwise `undefined`. */
@@ -118,6 +121,18 @@ export class SqlBroker extends BrokerSurface {
 
   protected override extendBatch(items: readonly ExtendItem[]): Promise<readonly (number | undefined)[]> {
     return this.#deliveries.extend(items);
+  }
+
+  protected override pause(item: PauseItem): Promise<boolean> {
+    return this.#paused.pause(item);
+  }
+
+  protected override resume(queue: string): Promise<boolean> {
+    return this.#paused.resume(queue);
+  }
+
+  protected override listPaused(): Promise<readonly PausedQueue[]> {
+    return this.#paused.list();
   }
 
   protected override async purgeQueue(queue: string): Promise<number> {

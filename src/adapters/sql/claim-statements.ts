@@ -5,6 +5,7 @@ import type { SqlDatabase } from "./database.ts";
 import type { Dialect } from "./dialect.ts";
 import { larger } from "./larger.ts";
 import { isKnown } from "./order-of-truth.ts";
+import { isPaused } from "./paused-queues.ts";
 import { seqAmong } from "./seq-among.ts";
 import type { Statement, StatementParts } from "./statement.ts";
 import type { Tables } from "./tables.ts";
@@ -118,8 +119,10 @@ function headsOf(parts: StatementParts<typeof MANY_QUEUES>, count: number): SQL 
     from (${sql.join(arms, sql` union all `)}) as heads) as turns order by turn, arm limit ${args.limit})`;
 }
 
-function inQueue({ tables: { tasks }, args }: Pick<ClaimParts, "tables" | "args">, queue: SQL): SQL {
-  return sql`${tasks.ns} = ${args.ns} and ${tasks.queue} = ${queue} and ${tasks.phase} = 0`;
+/** What is ready in a queue; nothing when it is paused, which depends on no row and so is looked up once. */
+function inQueue({ tables, args }: Pick<ClaimParts, "tables" | "args">, queue: SQL): SQL {
+  const { tasks } = tables;
+  return sql`${tasks.ns} = ${args.ns} and ${tasks.queue} = ${queue} and ${tasks.phase} = 0 and not ${isPaused(tables, args.ns, queue)}`;
 }
 
 /** Records that a task runs: keeps what a later status says, and clears what an earlier attempt left. */

@@ -1,5 +1,6 @@
 import { and, eq, sql } from "drizzle-orm";
 import type { SqlDatabase } from "./database.ts";
+import { isPaused } from "./paused-queues.ts";
 import { seqAmong } from "./seq-among.ts";
 import type { Statement } from "./statement.ts";
 
@@ -21,7 +22,7 @@ export interface CountsRow {
 export interface QueueStatements {
   /** Makes claimable what has become due: delayed rows, and those whose lease ran out. Answers their queues. */
   readonly promote: Statement<typeof PROMOTE, { readonly queue: string | null }>;
-  /** Tells, without writing, whether something is ready in the queues, and whether something of the namespace is due. */
+  /** Tells, without writing, whether something can be claimed from the queues, and whether something of the namespace is due. */
   readonly look: Statement<typeof LOOK, { readonly ready: number; readonly due: number }>;
   /** In how many milliseconds the next row of the namespace falls due; no row when none will. */
   readonly nextDue: Statement<typeof NS, { readonly inMs: number }>;
@@ -49,7 +50,7 @@ export function queueStatements(database: SqlDatabase): QueueStatements {
     look: database.statement("claim.look", LOOK, ({ db, args, dialect }) => {
       const { from, column } = args.queues;
       const ready = sql`exists (select 1 from ${from} where exists (select 1 from ${tasks} where ${tasks.ns} = ${args.ns}
-        and ${tasks.queue} = ${column.queue} and ${tasks.phase} = 0))`;
+        and ${tasks.queue} = ${column.queue} and ${tasks.phase} = 0) and not ${isPaused(database.tables, args.ns, column.queue)})`;
       const due = sql`exists (select 1 from ${tasks} where ${tasks.ns} = ${args.ns} and ${tasks.phase} in (1, 2)
         and ${tasks.dueAt} <= ${dialect.now})`;
       const asNumber = (condition: unknown) => sql<number>`case when ${condition} then 1 else 0 end`.mapWith(Number);

@@ -50,7 +50,7 @@ export type Operation =
   | { readonly kind: "settle"; readonly requests: readonly { readonly back: number; readonly settlement: Settlement }[] }
   | { readonly kind: "extend"; readonly back: readonly number[]; readonly leaseMs: number }
   | { readonly kind: "finish"; readonly back: number; readonly end: DrawnEnd; readonly payload: unknown; readonly followUp?: DrawnTask }
-  | { readonly kind: "counts" | "purge" | "purgeTasks"; readonly queue: number }
+  | { readonly kind: "counts" | "purge" | "purgeTasks" | "pause" | "resume"; readonly queue: number }
   | { readonly kind: "replay" | "replayTasks"; readonly tasks?: readonly number[]; readonly limit: number; readonly delayMs: number }
   | { readonly kind: "buried" | "statuses" | "groups" | "workers" | "dueChords" | "sweep" }
   | { readonly kind: "forgetDead" | "cancel"; readonly tasks: readonly number[] }
@@ -140,6 +140,8 @@ export function drawOperation(kinds: readonly OperationKind[], random: Random): 
     case "counts":
     case "purge":
     case "purgeTasks":
+    case "pause":
+    case "resume":
       return { kind, queue: int(QUEUES) };
     case "replay":
     case "replayTasks": {

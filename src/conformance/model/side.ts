@@ -81,6 +81,10 @@ export class Side {
         return broker.purge(queueName(operation.queue));
       case "purgeTasks":
         return ledger.purge(queueName(operation.queue));
+      case "pause":
+        return broker.pauseQueue(queueName(operation.queue));
+      case "resume":
+        return broker.resumeQueue(queueName(operation.queue));
       case "replay":
         return broker.deadLetters.replay(replayOptions(operation));
       case "replayTasks":
@@ -158,6 +162,7 @@ export class Side {
   async readAll(): Promise<unknown> {
     const { broker } = present(this.#connections[0], "a connection");
     return {
+      paused: await broker.pausedQueues(),
       counts: await Promise.all(Array.from({ length: QUEUES }, (_, queue) => broker.counts(queueName(queue)))),
       buried: await this.carryOut({ kind: "buried" }),
       statuses: await this.carryOut({ kind: "statuses" }),
