@@ -9,5 +9,7 @@ export type { MemoryAdapterOptions } from "./adapters/memory/adapter.ts";
 export { InMemoryBroker } from "./adapters/memory/broker.ts";
 export type { InMemoryBrokerOptions } from "./adapters/memory/broker.ts";
 export { MemoryDatabase } from "./adapters/memory/database.ts";
+export { InMemoryLockStore } from "./adapters/memory/locks.ts";
+export type { InMemoryLockStoreOptions } from "./adapters/memory/locks.ts";
 export { InMemoryResultBackend } from "./adapters/memory/results.ts";
 export type { InMemoryResultBackendOptions } from "./adapters/memory/results.ts";

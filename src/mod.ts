@@ -91,7 +91,7 @@ export type {
   QueueCounts,
   ReplayOptions,
 } from "./contracts/broker.ts";
-export type { AcquireOptions, Lock, LockHandle, LockStore } from "./contracts/lock-store.ts";
+export type { AcquireOptions, Lock, LockHandle, LockRequest, LockStore, StoredLock } from "./contracts/lock-store.ts";
 export type { RateDecision, RateLimit, RateLimiter } from "./contracts/rate-limiter.ts";
 export type { ResultBackend, StatusFields, StatusUpdate, WaitOptions } from "./contracts/result-backend.ts";
 export type { RevocableTask, RevocationChange, RevokeStore } from "./contracts/revoke-store.ts";

@@ -4,10 +4,16 @@
  * @module
  */
 
-export { postgres, PostgresBroker, postgresFromDrizzle, PostgresResultBackend } from "./adapters/sql/postgres.ts";
-export type { PostgresAdapterOptions, PostgresBrokerOptions, PostgresResultBackendOptions } from "./adapters/sql/postgres.ts";
+export { postgres, PostgresBroker, postgresFromDrizzle, PostgresLockStore, PostgresResultBackend } from "./adapters/sql/postgres.ts";
+export type {
+  PostgresAdapterOptions,
+  PostgresBrokerOptions,
+  PostgresLockStoreOptions,
+  PostgresResultBackendOptions,
+} from "./adapters/sql/postgres.ts";
 export type { PostgresOpenOptions, PostgresUse } from "./adapters/sql/postgres-driver.ts";
 export type { SqlBrokerOptions } from "./adapters/sql/broker.ts";
+export type { SqlLockStoreOptions } from "./adapters/sql/locks.ts";
 export type { SqlResultBackendOptions } from "./adapters/sql/results.ts";
 export type { GroupCommitOptions } from "./adapters/call-group.ts";
 export type { Trip } from "./adapters/sql/database.ts";

@@ -4,10 +4,16 @@
  * @module
  */
 
-export { sqlite, SqliteBroker, sqliteFromDrizzle, SqliteResultBackend } from "./adapters/sql/sqlite.ts";
-export type { SqliteAdapterOptions, SqliteBrokerOptions, SqliteResultBackendOptions } from "./adapters/sql/sqlite.ts";
+export { sqlite, SqliteBroker, sqliteFromDrizzle, SqliteLockStore, SqliteResultBackend } from "./adapters/sql/sqlite.ts";
+export type {
+  SqliteAdapterOptions,
+  SqliteBrokerOptions,
+  SqliteLockStoreOptions,
+  SqliteResultBackendOptions,
+} from "./adapters/sql/sqlite.ts";
 export type { SqliteOpenOptions } from "./adapters/sql/sqlite-driver.ts";
 export type { SqlBrokerOptions } from "./adapters/sql/broker.ts";
+export type { SqlLockStoreOptions } from "./adapters/sql/locks.ts";
 export type { SqlResultBackendOptions } from "./adapters/sql/results.ts";
 export type { GroupCommitOptions } from "./adapters/call-group.ts";
 export type { Trip } from "./adapters/sql/database.ts";

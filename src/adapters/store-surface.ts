@@ -70,7 +70,12 @@ export abstract class StoreSurface implements Store {
 
   /** Refuses a call on a closed store. */
   protected requireOpen(): void {
-    if (this.closed) throw new ClosedError(`Cannot use ${this.#what}: it was closed`);
+    if (this.closed) throw this.closedError();
+  }
+
+  /** What a call on a closed store is refused with. */
+  protected closedError(): ClosedError {
+    return new ClosedError(`Cannot use ${this.#what}: it was closed`);
   }
 
   /** Gives the caller's transaction; refuses one that the store cannot join, and every call on a closed store. */

@@ -2,11 +2,15 @@ import type { Adapter, AdapterSupport } from "../../contracts/adapter.ts";
 import type { InMemoryBrokerOptions } from "./broker.ts";
 import { InMemoryBroker } from "./broker.ts";
 import { MemoryDatabase } from "./database.ts";
+import type { InMemoryLockStoreOptions } from "./locks.ts";
+import { InMemoryLockStore } from "./locks.ts";
 import type { InMemoryResultBackendOptions } from "./results.ts";
 import { InMemoryResultBackend } from "./results.ts";
+import type { InMemoryScheduleStoreOptions } from "./schedules.ts";
+import { InMemoryScheduleStore } from "./schedules.ts";
 
 /** Options of {@link memory}: those of each of its stores. */
-export interface MemoryAdapterOptions extends InMemoryBrokerOptions, InMemoryResultBackendOptions {}
+export interface MemoryAdapterOptions extends InMemoryBrokerOptions, InMemoryResultBackendOptions, InMemoryLockStoreOptions {}
 
 /** What the memory stores can and cannot do. */
 const support: AdapterSupport = Object.freeze({
@@ -33,10 +37,13 @@ const support: AdapterSupport = Object.freeze({
  */
 export function memory(options: MemoryAdapterOptions = {}): Adapter {
   const shared = { ...options, database: options.database ?? new MemoryDatabase() };
-  const broker = new InMemoryBroker(shared);
-  const results = new InMemoryResultBackend(shared);
-  const close = async (): Promise<void> => {
-    await Promise.all([broker.close(), results.close()]);
+  const stores = {
+    broker: new InMemoryBroker(shared),
+    results: new InMemoryResultBackend(shared),
+    locks: new InMemoryLockStore(shared),
   };
-  return Object.freeze({ supports: support, broker, results, close, [Symbol.asyncDispose]: close });
+  const close = async (): Promise<void> => {
+    await Promise.all(Object.values(stores).map((store) => store.close()));
+  };
+  return Object.freeze({ supports: support, ...stores, close, [Symbol.asyncDispose]: close });
 }

@@ -2,10 +2,14 @@ import type { Adapter, AdapterSupport } from "../../contracts/adapter.ts";
 import type { SqlBrokerOptions } from "./broker.ts";
 import { SqlBroker } from "./broker.ts";
 import { holding } from "./database-hold.ts";
+import type { SqlLockStoreOptions } from "./locks.ts";
+import { SqlLockStore } from "./locks.ts";
 import type { PostgresOpenOptions, PostgresUse } from "./postgres-driver.ts";
 import { openPostgres, usePostgres } from "./postgres-driver.ts";
 import type { SqlResultBackendOptions } from "./results.ts";
 import { SqlResultBackend } from "./results.ts";
+import type { SqlScheduleStoreOptions } from "./schedules.ts";
+import { SqlScheduleStore } from "./schedules.ts";
 import type { SqlStoreOptions } from "./sql-adapter.ts";
 import { sqlAdapter } from "./sql-adapter.ts";
 
@@ -15,6 +19,10 @@ export type PostgresAdapterOptions = PostgresOpenOptions & SqlStoreOptions;
 export type PostgresBrokerOptions = PostgresOpenOptions & SqlBrokerOptions;
 /** Options of {@link PostgresResultBackend.connect}. */
 export type PostgresResultBackendOptions = PostgresOpenOptions & SqlResultBackendOptions;
+/** Options of {@link PostgresScheduleStore.connect}. */
+export type PostgresScheduleStoreOptions = PostgresOpenOptions & SqlScheduleStoreOptions;
+/** Options of {@link PostgresLockStore.connect}. */
+export type PostgresLockStoreOptions = PostgresOpenOptions & SqlLockStoreOptions;
 
 /** What the Postgres stores can and cannot do. */
 const support: AdapterSupport = Object.freeze({
@@ -55,6 +63,32 @@ export class PostgresResultBackend extends SqlResultBackend {
   /** Works on the caller's own Drizzle database (drizzle-orm/postgres-js), which stays the caller's to close. */
   static async fromDrizzle(db: object, options: PostgresUse & SqlResultBackendOptions = {}): Promise<PostgresResultBackend> {
     return holding(await usePostgres(db, options), 1, (hold) => new PostgresResultBackend(hold, options));
+  }
+}
+
+/** A schedule store in a Postgres database. */
+export class PostgresScheduleStore extends SqlScheduleStore {
+  /** Connects to a server, see {@link PostgresBroker.connect}. */
+  static async connect(url: string, options: PostgresScheduleStoreOptions = {}): Promise<PostgresScheduleStore> {
+    return holding(await openPostgres(url, options), 1, (hold) => new PostgresScheduleStore(hold, options));
+  }
+
+  /** Works on the caller's own Drizzle database (drizzle-orm/postgres-js), which stays the caller's to close. */
+  static async fromDrizzle(db: object, options: PostgresUse & SqlScheduleStoreOptions = {}): Promise<PostgresScheduleStore> {
+    return holding(await usePostgres(db, options), 1, (hold) => new PostgresScheduleStore(hold, options));
+  }
+}
+
+/** Locks in a Postgres database. */
+export class PostgresLockStore extends SqlLockStore {
+  /** Connects to a server, see {@link PostgresBroker.connect}. */
+  static async connect(url: string, options: PostgresLockStoreOptions = {}): Promise<PostgresLockStore> {
+    return holding(await openPostgres(url, options), 1, (hold) => new PostgresLockStore(hold, options));
+  }
+
+  /** Works on the caller's own Drizzle database (drizzle-orm/postgres-js), which stays the caller's to close. */
+  static async fromDrizzle(db: object, options: PostgresUse & SqlLockStoreOptions = {}): Promise<PostgresLockStore> {
+    return holding(await usePostgres(db, options), 1, (hold) => new PostgresLockStore(hold, options));
   }
 }
 

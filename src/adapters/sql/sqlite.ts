@@ -2,8 +2,12 @@ import type { Adapter, AdapterSupport } from "../../contracts/adapter.ts";
 import type { SqlBrokerOptions } from "./broker.ts";
 import { SqlBroker } from "./broker.ts";
 import { holding } from "./database-hold.ts";
+import type { SqlLockStoreOptions } from "./locks.ts";
+import { SqlLockStore } from "./locks.ts";
 import type { SqlResultBackendOptions } from "./results.ts";
 import { SqlResultBackend } from "./results.ts";
+import type { SqlScheduleStoreOptions } from "./schedules.ts";
+import { SqlScheduleStore } from "./schedules.ts";
 import type { SqlStoreOptions } from "./sql-adapter.ts";
 import { sqlAdapter } from "./sql-adapter.ts";
 import type { SqliteOpenOptions } from "./sqlite-driver.ts";
@@ -15,6 +19,10 @@ export type SqliteAdapterOptions = SqliteOpenOptions & SqlStoreOptions;
 export type SqliteBrokerOptions = SqliteOpenOptions & SqlBrokerOptions;
 /** Options of {@link SqliteResultBackend.open}. */
 export type SqliteResultBackendOptions = SqliteOpenOptions & SqlResultBackendOptions;
+/** Options of {@link SqliteScheduleStore.open}. */
+export type SqliteScheduleStoreOptions = SqliteOpenOptions & SqlScheduleStoreOptions;
+/** Options of {@link SqliteLockStore.open}. */
+export type SqliteLockStoreOptions = SqliteOpenOptions & SqlLockStoreOptions;
 
 /** What the SQLite stores can and cannot do. */
 const support: AdapterSupport = Object.freeze({
@@ -55,6 +63,32 @@ export class SqliteResultBackend extends SqlResultBackend {
   /** Uses the file of the caller's own Drizzle database (drizzle-orm/libsql), which stays the caller's to close. */
   static async fromDrizzle(db: object, options: SqliteResultBackendOptions = {}): Promise<SqliteResultBackend> {
     return holding(await useSqlite(db, options), 1, (hold) => new SqliteResultBackend(hold, options));
+  }
+}
+
+/** A schedule store in a SQLite file. */
+export class SqliteScheduleStore extends SqlScheduleStore {
+  /** Opens a file, see {@link SqliteBroker.open}. */
+  static async open(location: string | URL, options: SqliteScheduleStoreOptions = {}): Promise<SqliteScheduleStore> {
+    return holding(await openSqlite(location, options), 1, (hold) => new SqliteScheduleStore(hold, options));
+  }
+
+  /** Uses the file of the caller's own Drizzle database (drizzle-orm/libsql), which stays the caller's to close. */
+  static async fromDrizzle(db: object, options: SqliteScheduleStoreOptions = {}): Promise<SqliteScheduleStore> {
+    return holding(await useSqlite(db, options), 1, (hold) => new SqliteScheduleStore(hold, options));
+  }
+}
+
+/** Locks in a SQLite file. */
+export class SqliteLockStore extends SqlLockStore {
+  /** Opens a file, see {@link SqliteBroker.open}. */
+  static async open(location: string | URL, options: SqliteLockStoreOptions = {}): Promise<SqliteLockStore> {
+    return holding(await openSqlite(location, options), 1, (hold) => new SqliteLockStore(hold, options));
+  }
+
+  /** Uses the file of the caller's own Drizzle database (drizzle-orm/libsql), which stays the caller's to close. */
+  static async fromDrizzle(db: object, options: SqliteLockStoreOptions = {}): Promise<SqliteLockStore> {
+    return holding(await useSqlite(db, options), 1, (hold) => new SqliteLockStore(hold, options));
   }
 }
 

@@ -226,6 +226,7 @@ function lockColumns(kit: Kit) {
     ns: kit.str("ns").notNull(),
     key: kit.str("key").notNull(),
     owner: kit.str("owner").notNull(),
+    // When it ends; below zero when it was given back, at minus the instant.
     expiresAt: kit.ms("expires_at").notNull(),
   };
 }

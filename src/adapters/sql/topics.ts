@@ -24,3 +24,13 @@ export function channelTopic(namespace: string, channel: string): string {
 export function readyTopic(namespace: string): string {
   return `ready ${namespace}`;
 }
+
+/** The lock of the key was given back. */
+export function lockTopic(namespace: string, key: string): string {
+  return `lock ${namespace} ${key}`;
+}
+
+/** A schedule of the namespace may be claimable sooner than before. */
+export function scheduleTopic(namespace: string): string {
+  return `schedule ${namespace}`;
+}
