@@ -1,0 +1,80 @@
+import { Command, CommanderError } from "commander";
+import { allUrls } from "../app/config.ts";
+import { LIBRARY_VERSION } from "../adapters/sql/migration.ts";
+import { StemError } from "../errors.ts";
+import type { Call } from "./command.ts";
+import type { ExitCode } from "./exit-code.ts";
+import { EXIT, exitCodeOf } from "./exit-code.ts";
+import type { CliIo } from "./io.ts";
+import { addMigrateCommands } from "./migrate.ts";
+import { hideKnown, redact } from "./redact.ts";
+
+const NO_ERROR = ["commander.helpDisplayed", "commander.version"];
+
+/**
+ * Runs the command line: `run(["migrate", "check"], io)`.
+ *
+ * @param argv The arguments, without the program's name.
+ * @returns the exit code; nothing is thrown. What went wrong stands in the standard error.
+ */
+export async function run(argv: readonly string[], io: CliIo): Promise<ExitCode> {
+  const safe = withoutPasswords(argv, io);
+  const call: Call = { io: safe, exitCode: EXIT.ok };
+  try {
+    await program(call).parseAsync(argv, { from: "user" });
+    return call.exitCode;
+  } catch (error) {
+    return report(error, { io: safe, json: argv.includes("--json") });
+  }
+}
+
+function program(call: Call): Command {
+  const { io } = call;
+  const stem = new Command("stem")
+    .description("Runs and looks after a task system whose state lives in stores chosen by URL.")
+    .version(LIBRARY_VERSION, "-V, --version", "write the version")
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.write(text),
+      writeErr: (text) => io.writeError(text),
+      // Written with the other errors, as JSON where that is wanted.
+      outputError: () => {},
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+    .addHelpText("after", "\nWhere the stores are is read from STEM_URL and its like; each has a flag too. See docs/cli.md.");
+  addMigrateCommands(stem, call);
+  return stem;
+}
+
+function report(error: unknown, { io, json }: { readonly io: CliIo; readonly json: boolean }): ExitCode {
+  if (error instanceof CommanderError) {
+    if (NO_ERROR.includes(error.code)) return EXIT.ok;
+    // Help that was not asked for stands in the standard error already.
+    if (error.code !== "commander.help") tell("USAGE", error.message.replace(/^error: /, "").replaceAll(/\s*\n/g, " "));
+    return EXIT.usage;
+  }
+  if (StemError.is(error)) {
+    tell(error.code, error.message, error.retryable);
+    return exitCodeOf(error.code);
+  }
+  // A mistake in a task module, or one of ours: where it happened helps more than what it is called.
+  tell("UNEXPECTED", error instanceof Error && !json ? error.stack ?? error.message : String(error));
+  return EXIT.failed;
+
+  function tell(code: string, message: string, retryable = false): void {
+    io.writeError(json ? `${JSON.stringify({ error: { code, message, retryable } })}\n` : `stem: ${message}\n`);
+  }
+}
+
+/** The process, with every password taken out of what is written. */
+function withoutPasswords(argv: readonly string[], io: CliIo): CliIo {
+  const given = argv.map((argument) => argument.replace(/^--[\w-]+=/, "")).filter((argument) => argument.includes("://"));
+  const known = [...allUrls(io.environment), ...given].toSorted((a, b) => b.length - a.length);
+  return {
+    ...io,
+    // A result may hold URLs of the users' own: only those of the stores are hidden in it.
+    write: (text) => io.write(hideKnown(text, known)),
+    writeError: (text) => io.writeError(redact(text, known)),
+  };
+}
