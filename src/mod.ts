@@ -28,6 +28,11 @@ export { Worker } from "./worker/worker.ts";
 export type { ShutdownOptions, WorkerOptions, WorkerTuning } from "./worker/worker-options.ts";
 export type { WorkerEvent, WorkerListener } from "./worker/events.ts";
 
+// Scheduling
+export { Beat } from "./beat/beat.ts";
+export type { BeatOptions, BeatTuning } from "./beat/beat-options.ts";
+export type { BeatEvent, BeatListener } from "./beat/events.ts";
+
 // Whole systems
 export { StemApp } from "./app/stem-app.ts";
 export type { AppFromUrlOptions, AppOptions } from "./app/stem-app.ts";
@@ -70,13 +75,14 @@ export type { Page, PageRequest } from "./model/page.ts";
 export type {
   MisfirePolicy,
   ScheduleClaim,
+  ScheduledTask,
   ScheduleEntry,
   ScheduleInput,
   ScheduleOutcome,
   ScheduleRun,
   ScheduleSpec,
 } from "./model/schedule.ts";
-export type { Revocation, RevocationTarget, StoredRevocation } from "./model/revocation.ts";
+export type { Revocation, RevocationKey, RevocationTarget, StoredRevocation } from "./model/revocation.ts";
 export type { Checkpoint, ExecutionClaim, Suspension, WorkflowEvent, WorkflowRun, WorkflowRunState } from "./model/workflow-run.ts";
 
 // Contracts
@@ -94,7 +100,7 @@ export type {
 export type { AcquireOptions, Lock, LockHandle, LockRequest, LockStore, StoredLock } from "./contracts/lock-store.ts";
 export type { RateDecision, RateLimit, RateLimiter } from "./contracts/rate-limiter.ts";
 export type { ResultBackend, StatusFields, StatusUpdate, WaitOptions } from "./contracts/result-backend.ts";
-export type { RevocableTask, RevocationChange, RevokeStore } from "./contracts/revoke-store.ts";
+export type { RevocableTask, RevokeStore } from "./contracts/revoke-store.ts";
 export type { ClaimDueOptions, ScheduleStore } from "./contracts/schedule-store.ts";
 export type { WorkflowEnding, WorkflowRunInput, WorkflowStore } from "./contracts/workflow-store.ts";
 export type { Store, WriteOptions } from "./contracts/store.ts";

@@ -1,0 +1,135 @@
+import { Batcher } from "../async/batcher.ts";
+import type { ScheduleStore, SlotCompletion } from "../contracts/schedule-store.ts";
+import type { TaskLedger } from "../contracts/task-ledger.ts";
+import { StemError } from "../errors.ts";
+import type { ScheduleClaim, ScheduleOutcome } from "../model/schedule.ts";
+import type { Preparer } from "../producer/preparer.ts";
+import type { Clock } from "../time/clock.ts";
+import { withDeadline } from "../time/sleep.ts";
+import { decideSlot } from "./due.ts";
+import type { BeatEvent } from "./events.ts";
+import { slotCall } from "./slot-call.ts";
+
+/** What dispatching needs. */
+export interface DispatcherOptions {
+  /** Completes the slots. */
+  readonly store: ScheduleStore;
+  /** Enqueues their tasks. */
+  readonly ledger: TaskLedger;
+  /** Makes their envelopes. */
+  readonly preparer: Preparer;
+  /** How long each claim is held. */
+  readonly leaseMs: number;
+  /** How late a slot may be without being missed. */
+  readonly graceMs: number;
+  /** Measures how long preparing takes. */
+  readonly clock: Clock;
+  /** Hears what became of each slot. */
+  readonly emit: (event: BeatEvent) => void;
+  /** Hears what failed. */
+  readonly onError: (operation: string, error: unknown) => void;
+}
+
+const MAX_BATCH = 500;
+
+/** Turns claimed slots into tasks: each on its own, so that a slow or bad one holds up no other; written together. */
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #batcher: Batcher<SlotCompletion, boolean>;
+
+  /** Makes a dispatcher. */
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+    this.#batcher = new Batcher({
+      name: "dispatcher",
+      maxItems: MAX_BATCH,
+      run: (slots) => options.store.completeAndPublish(slots, options.ledger),
+    });
+  }
+
+  /**
+   * Brings one claimed slot to its end. Never rejects; answers false when a store was away: the claim is given back then.
+   *
+   * @param held Aborted when this instance may dispatch no longer: what was not handed to the store by then is given back.
+   */
+  async dispatch(claim: ScheduleClaim, held: AbortSignal): Promise<boolean> {
+    try {
+      const completion = await this.#decide(claim);
+      if (!held.aborted) return await this.#complete(completion);
+      await this.giveBack([claim]);
+      return true;
+    } catch (error) {
+      this.#options.onError(`dispatch schedule "${claim.entry.id}"`, error);
+      // What cannot be computed here is left to its lease, and to another instance; what a store refused for now can be claimed again at once.
+      if (!isAway(error)) return true;
+      await this.giveBack([claim]);
+      return false;
+    }
+  }
+
+  /** Gives claims back, so that others need not wait for their leases. */
+  async giveBack(claims: readonly ScheduleClaim[]): Promise<void> {
+    if (claims.length === 0) return;
+    try {
+      await this.#options.store.release(claims);
+    } catch (error) {
+      // Their leases run out.
+      this.#options.onError("give slots back", error);
+    }
+  }
+
+  async #decide(claim: ScheduleClaim): Promise<SlotCompletion> {
+    const decision = decideSlot(claim, this.#options.graceMs);
+    const next = decision.nextRunAt === undefined ? {} : { nextRunAt: decision.nextRunAt };
+    if (decision.kind === "skip") {
+      return { claim, outcome: { kind: "skipped", message: decision.message, ...next }, envelopes: [] };
+    }
+    try {
+      const call = await slotCall(claim, this.#options.leaseMs);
+      const prepared = Promise.resolve(this.#options.preparer.prepare(call));
+      const message = `Cannot prepare task "${call.id}" in time`;
+      const envelope = await withDeadline(prepared, this.#options.leaseMs / 2, { clock: this.#options.clock, message });
+      return { claim, outcome: { kind: "dispatched", taskId: call.id, ...next }, envelopes: [envelope] };
+    } catch (error) {
+      if (isAway(error)) throw error;
+      return { claim, outcome: { kind: "failed", message: messageOf(error), ...next }, envelopes: [] };
+    }
+  }
+
+  async #complete(completion: SlotCompletion): Promise<boolean> {
+    const { claim, outcome, envelopes } = completion;
+    try {
+      const isCurrent = await this.#batcher.add(completion);
+      this.#tell(claim, outcome, isCurrent);
+      return true;
+    } catch (error) {
+      if (!isRefusal(error) || envelopes.length === 0) throw error;
+      // It is the envelope that the store will never take.
+      const { taskId: _taskId, ...rest } = outcome;
+      return await this.#complete({ claim, outcome: { ...rest, kind: "failed", message: messageOf(error) }, envelopes: [] });
+    }
+  }
+
+  #tell(claim: ScheduleClaim, outcome: ScheduleOutcome, isCurrent: boolean): void {
+    const { kind, taskId = "", message = "" } = outcome;
+    if (!isCurrent) this.#options.emit({ type: "slot-lost", claim });
+    else if (kind === "dispatched") this.#options.emit({ type: "slot-dispatched", claim, taskId });
+    else this.#options.emit({ type: kind === "skipped" ? "slot-skipped" : "slot-failed", claim, message });
+  }
+}
+
+/** Whether the same may succeed later, without anybody changing anything. */
+function isAway(error: unknown): boolean {
+  return StemError.is(error) && (error.code === "STORE" || error.code === "CLOSED");
+}
+
+function isRefusal(error: unknown): boolean {
+  return StemError.is(error) && (error.code === "CONFIG" || error.code === "PAYLOAD" || error.code === "UNSUPPORTED");
+}
+
+const LONGEST_MESSAGE = 1_000;
+
+function messageOf(error: unknown): string {
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return message.slice(0, LONGEST_MESSAGE) || "no reason was given";
+}

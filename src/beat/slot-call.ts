@@ -1,0 +1,34 @@
+import type { ScheduleClaim } from "../model/schedule.ts";
+import { slotIdentity } from "../model/slot-id.ts";
+import type { NamedCall } from "../tasks/task-call.ts";
+
+/** The meta keys under which a task finds the schedule and the slot (epoch milliseconds) that enqueued it. */
+export const SCHEDULE_META = { id: "__stemScheduleId", slot: "__stemScheduleSlot" } as const;
+
+/** Writes a claimed slot as a call of its task, which then is prepared as any other call. */
+export async function slotCall(claim: ScheduleClaim, leaseMs: number): Promise<NamedCall & { readonly id: string }> {
+  const { entry, slot, claimedAt } = claim;
+  const { task } = entry;
+  const { taskId, share } = await slotIdentity(entry, slot);
+  // Counted from the slot: a late slot does not wait as long again.
+  const delay = Math.max(0, slot + Math.floor(share * (entry.jitterMs + 1)) - claimedAt);
+  return {
+    task: task.name,
+    id: taskId,
+    args: task.args,
+    headers: task.headers,
+    meta: { ...task.meta, [SCHEDULE_META.id]: entry.id, [SCHEDULE_META.slot]: slot },
+    queue: task.queue,
+    priority: task.priority,
+    maxRetries: task.maxRetries,
+    retry: task.retryPolicy,
+    visibilityTimeout: task.visibilityTimeoutMs,
+    softTimeLimit: task.softTimeLimitMs,
+    timeLimit: task.timeLimitMs,
+    // A slot that is dispatched again after a crash must still find its task known: then it is not run twice.
+    resultTtl: task.resultTtlMs === undefined ? undefined : Math.max(task.resultTtlMs, 2 * leaseMs),
+    ignoreResult: task.ignoreResult,
+    expires: entry.expiresAfterMs === undefined ? undefined : new Date(slot + entry.expiresAfterMs),
+    ...(entry.jitterMs === 0 || delay === 0 ? {} : { delay }),
+  };
+}
