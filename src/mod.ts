@@ -44,6 +44,10 @@ export type { ConnectOptions } from "./app/connect.ts";
 export { stackSettings } from "./app/config.ts";
 export type { Environment, StackSettings } from "./app/config.ts";
 
+// Mutual exclusion
+export { withLock } from "./locks/with-lock.ts";
+export type { WithLockOptions } from "./locks/with-lock.ts";
+
 // Payload encoders
 export { TaskPayloadEncoder } from "./encoding/payload-encoder.ts";
 export { JsonTaskPayloadEncoder } from "./encoding/json.ts";
