@@ -13,3 +13,7 @@ export { InMemoryLockStore } from "./adapters/memory/locks.ts";
 export type { InMemoryLockStoreOptions } from "./adapters/memory/locks.ts";
 export { InMemoryResultBackend } from "./adapters/memory/results.ts";
 export type { InMemoryResultBackendOptions } from "./adapters/memory/results.ts";
+export { InMemoryRevokeStore } from "./adapters/memory/revocations.ts";
+export type { InMemoryRevokeStoreOptions } from "./adapters/memory/revocations.ts";
+export { InMemoryScheduleStore } from "./adapters/memory/schedules.ts";
+export type { InMemoryScheduleStoreOptions } from "./adapters/memory/schedules.ts";

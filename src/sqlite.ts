@@ -4,17 +4,29 @@
  * @module
  */
 
-export { sqlite, SqliteBroker, sqliteFromDrizzle, SqliteLockStore, SqliteResultBackend } from "./adapters/sql/sqlite.ts";
+export {
+  sqlite,
+  SqliteBroker,
+  sqliteFromDrizzle,
+  SqliteLockStore,
+  SqliteResultBackend,
+  SqliteRevokeStore,
+  SqliteScheduleStore,
+} from "./adapters/sql/sqlite.ts";
 export type {
   SqliteAdapterOptions,
   SqliteBrokerOptions,
   SqliteLockStoreOptions,
   SqliteResultBackendOptions,
+  SqliteRevokeStoreOptions,
+  SqliteScheduleStoreOptions,
 } from "./adapters/sql/sqlite.ts";
 export type { SqliteOpenOptions } from "./adapters/sql/sqlite-driver.ts";
 export type { SqlBrokerOptions } from "./adapters/sql/broker.ts";
 export type { SqlLockStoreOptions } from "./adapters/sql/locks.ts";
 export type { SqlResultBackendOptions } from "./adapters/sql/results.ts";
+export type { SqlRevokeStoreOptions } from "./adapters/sql/revocations.ts";
+export type { SqlScheduleStoreOptions } from "./adapters/sql/schedules.ts";
 export type { GroupCommitOptions } from "./adapters/call-group.ts";
 export type { Trip } from "./adapters/sql/database.ts";
 export type { SqlStoreOptions } from "./adapters/sql/sql-adapter.ts";

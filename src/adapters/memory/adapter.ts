@@ -6,11 +6,19 @@ import type { InMemoryLockStoreOptions } from "./locks.ts";
 import { InMemoryLockStore } from "./locks.ts";
 import type { InMemoryResultBackendOptions } from "./results.ts";
 import { InMemoryResultBackend } from "./results.ts";
+import type { InMemoryRevokeStoreOptions } from "./revocations.ts";
+import { InMemoryRevokeStore } from "./revocations.ts";
 import type { InMemoryScheduleStoreOptions } from "./schedules.ts";
 import { InMemoryScheduleStore } from "./schedules.ts";
 
 /** Options of {@link memory}: those of each of its stores. */
-export interface MemoryAdapterOptions extends InMemoryBrokerOptions, InMemoryResultBackendOptions, InMemoryLockStoreOptions {}
+export interface MemoryAdapterOptions
+  extends
+    InMemoryBrokerOptions,
+    InMemoryResultBackendOptions,
+    InMemoryLockStoreOptions,
+    InMemoryRevokeStoreOptions,
+    InMemoryScheduleStoreOptions {}
 
 /** What the memory stores can and cannot do. */
 const support: AdapterSupport = Object.freeze({
@@ -41,6 +49,8 @@ export function memory(options: MemoryAdapterOptions = {}): Adapter {
     broker: new InMemoryBroker(shared),
     results: new InMemoryResultBackend(shared),
     locks: new InMemoryLockStore(shared),
+    revocations: new InMemoryRevokeStore(shared),
+    schedules: new InMemoryScheduleStore(shared),
   };
   const close = async (): Promise<void> => {
     await Promise.all(Object.values(stores).map((store) => store.close()));

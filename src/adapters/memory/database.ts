@@ -1,7 +1,9 @@
 import type { PausedQueue } from "../../contracts/broker.ts";
+import { EventSource } from "../../async/event-source.ts";
 import { KeyedWake } from "../../async/keyed-wake.ts";
 import type { StoredLock } from "../../contracts/lock-store.ts";
 import type { TaskState, TerminalState } from "../../model/task-state.ts";
+import type { RevocationRow } from "../revocation-requests.ts";
 import { ExpiringMap } from "./expiring-map.ts";
 import type { MemoryQueue, StoredEnvelope } from "./queue.ts";
 
@@ -80,6 +82,16 @@ export interface StoredBeat {
   readonly expiresAt: number;
 }
 
+/** A schedule as it is kept. */
+export interface StoredSchedule {
+  /** The entry as JSON text. */
+  text: string;
+  /** The latest slot that was completed. */
+  lastSlotAt: number | undefined;
+  /** The latest claim of its slot; absent when the slot was completed or given back, or its owner changed the entry. */
+  claim: { readonly token: number; readonly slot: number; readonly until: number } | undefined;
+}
+
 /** Hears the JSON text of a broadcast. */
 export type BroadcastListener = (text: string, sentAt: number) => void;
 
@@ -105,10 +117,20 @@ export class MemorySpace {
   readonly locks: ExpiringMap<StoredLock> = new ExpiringMap();
   /** Wakes those who wait for a lock, by its key. */
   readonly lockWakes: KeyedWake<string> = new KeyedWake();
+  /** Revocations, by target: also those that have ended, until they are pruned. */
+  readonly revocations: Map<string, RevocationRow> = new Map();
+  /** Tells that a revocation was decided or taken back. */
+  readonly revocationNews: EventSource<void> = new EventSource();
   /** Wakes those who wait for work, by queue. */
   readonly queueWakes: KeyedWake<string> = new KeyedWake();
   /** Wakes those who follow a task, by its id. */
   readonly statusWakes: KeyedWake<string> = new KeyedWake();
+  /** Schedules, by id. */
+  readonly schedules: Map<string, StoredSchedule> = new Map();
+  /** What became of their slots, as JSON text by schedule and slot. */
+  readonly scheduleRuns: Map<string, Map<number, string>> = new Map();
+  /** Tells that a slot may be claimed sooner than before. */
+  readonly scheduleChanges: EventSource<void> = new EventSource();
   #last = 0;
 
   /** Gives a number that is higher than every one before: places, tokens and positions, which thus never repeat. */

@@ -1,4 +1,4 @@
-import type { CancelOutcome, CompletionOutcome } from "../../contracts/task-ledger.ts";
+import type { CancelOutcome, CompletionOutcome, TaskLedger } from "../../contracts/task-ledger.ts";
 import type { Envelope } from "../../model/envelope.ts";
 import { finishVerdict } from "../../model/finish-verdict.ts";
 import type { TaskFailure } from "../../model/task-failure.ts";
@@ -6,7 +6,7 @@ import { isTerminal } from "../../model/task-state.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { ClaimRequest, ReplayRequest } from "../broker-requests.ts";
 import type { EnqueueItem, FinishItem } from "../ledger-requests.ts";
-import { queuedStatus, reportOf, runningStatus } from "../ledger-requests.ts";
+import { queuedStatus, reportOf, runningStatus, toEnqueueItem } from "../ledger-requests.ts";
 import type { LedgerClaim, LedgerSurfaceOptions } from "../ledger-surface.ts";
 import { LedgerSurface } from "../ledger-surface.ts";
 import type { StatusWrite } from "../result-requests.ts";
@@ -29,6 +29,16 @@ export interface MemoryLedgerOptions extends LedgerSurfaceOptions {
   readonly deadLetterTtlMs: number;
 }
 
+/** Accepts tasks, all or none, before it returns. */
+export type Enqueue = (envelopes: readonly Envelope[]) => void;
+
+const enqueuers = new WeakMap<TaskLedger, Enqueue>();
+
+/** How to enqueue into a ledger in one go with a write of another store; `undefined` when it is none in memory. */
+export function enqueuerOf(ledger: TaskLedger): Enqueue | undefined {
+  return enqueuers.get(ledger);
+}
+
 /** Broker and result backend of one memory database as one. Every step runs in one go: nothing else can come in between. */
 export class MemoryLedger extends LedgerSurface {
   readonly #space: MemorySpace;
@@ -41,6 +51,12 @@ export class MemoryLedger extends LedgerSurface {
     this.#space = options.space;
     this.#clock = options.clock;
     this.#deadLetterTtlMs = options.deadLetterTtlMs;
+    enqueuers.set(this, (envelopes) => {
+      options.transactionOf(undefined);
+      const items = envelopes.map((envelope) => toEnqueueItem(envelope, this.limits));
+      const now = this.#clock.now();
+      for (const item of items) this.#enqueue(item, now);
+    });
   }
 
   protected override async enqueueBatch(items: readonly EnqueueItem[]): Promise<readonly boolean[]> {

@@ -18,6 +18,7 @@ import { enqueueRow, Publisher } from "./publish-statements.ts";
 import { queueStatements } from "./queue-statements.ts";
 import { ReadyRows } from "./ready-rows.ts";
 import type { JoinSide } from "./join-side.ts";
+import { offerDatabase } from "./ledger-side.ts";
 import { queueTopic, taskTopic } from "./topics.ts";
 
 /** What a {@link SqlLedger} works on. */
@@ -55,6 +56,7 @@ export class SqlLedger extends LedgerSurface {
     this.#cancellation = new Cancellation(options);
     this.#waiting = queueStatements(database).waiting;
     this.#announcements = new Announcements(database);
+    offerDatabase(this, database);
   }
 
   protected override async enqueueBatch(items: readonly EnqueueItem[], tx?: object): Promise<readonly boolean[]> {

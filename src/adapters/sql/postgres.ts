@@ -8,6 +8,8 @@ import type { PostgresOpenOptions, PostgresUse } from "./postgres-driver.ts";
 import { openPostgres, usePostgres } from "./postgres-driver.ts";
 import type { SqlResultBackendOptions } from "./results.ts";
 import { SqlResultBackend } from "./results.ts";
+import type { SqlRevokeStoreOptions } from "./revocations.ts";
+import { SqlRevokeStore } from "./revocations.ts";
 import type { SqlScheduleStoreOptions } from "./schedules.ts";
 import { SqlScheduleStore } from "./schedules.ts";
 import type { SqlStoreOptions } from "./sql-adapter.ts";
@@ -23,6 +25,8 @@ export type PostgresResultBackendOptions = PostgresOpenOptions & SqlResultBacken
 export type PostgresScheduleStoreOptions = PostgresOpenOptions & SqlScheduleStoreOptions;
 /** Options of {@link PostgresLockStore.connect}. */
 export type PostgresLockStoreOptions = PostgresOpenOptions & SqlLockStoreOptions;
+/** Options of {@link PostgresRevokeStore.connect}. */
+export type PostgresRevokeStoreOptions = PostgresOpenOptions & SqlRevokeStoreOptions;
 
 /** What the Postgres stores can and cannot do. */
 const support: AdapterSupport = Object.freeze({
@@ -89,6 +93,19 @@ export class PostgresLockStore extends SqlLockStore {
   /** Works on the caller's own Drizzle database (drizzle-orm/postgres-js), which stays the caller's to close. */
   static async fromDrizzle(db: object, options: PostgresUse & SqlLockStoreOptions = {}): Promise<PostgresLockStore> {
     return holding(await usePostgres(db, options), 1, (hold) => new PostgresLockStore(hold, options));
+  }
+}
+
+/** A revoke store in a Postgres database. */
+export class PostgresRevokeStore extends SqlRevokeStore {
+  /** Connects to a server, see {@link PostgresBroker.connect}. */
+  static async connect(url: string, options: PostgresRevokeStoreOptions = {}): Promise<PostgresRevokeStore> {
+    return holding(await openPostgres(url, options), 1, (hold) => new PostgresRevokeStore(hold, options));
+  }
+
+  /** Works on the caller's own Drizzle database (drizzle-orm/postgres-js), which stays the caller's to close. */
+  static async fromDrizzle(db: object, options: PostgresUse & SqlRevokeStoreOptions = {}): Promise<PostgresRevokeStore> {
+    return holding(await usePostgres(db, options), 1, (hold) => new PostgresRevokeStore(hold, options));
   }
 }
 

@@ -6,6 +6,8 @@ import type { SqlLockStoreOptions } from "./locks.ts";
 import { SqlLockStore } from "./locks.ts";
 import type { SqlResultBackendOptions } from "./results.ts";
 import { SqlResultBackend } from "./results.ts";
+import type { SqlRevokeStoreOptions } from "./revocations.ts";
+import { SqlRevokeStore } from "./revocations.ts";
 import type { SqlScheduleStoreOptions } from "./schedules.ts";
 import { SqlScheduleStore } from "./schedules.ts";
 import type { SqlStoreOptions } from "./sql-adapter.ts";
@@ -23,6 +25,8 @@ export type SqliteResultBackendOptions = SqliteOpenOptions & SqlResultBackendOpt
 export type SqliteScheduleStoreOptions = SqliteOpenOptions & SqlScheduleStoreOptions;
 /** Options of {@link SqliteLockStore.open}. */
 export type SqliteLockStoreOptions = SqliteOpenOptions & SqlLockStoreOptions;
+/** Options of {@link SqliteRevokeStore.open}. */
+export type SqliteRevokeStoreOptions = SqliteOpenOptions & SqlRevokeStoreOptions;
 
 /** What the SQLite stores can and cannot do. */
 const support: AdapterSupport = Object.freeze({
@@ -89,6 +93,19 @@ export class SqliteLockStore extends SqlLockStore {
   /** Uses the file of the caller's own Drizzle database (drizzle-orm/libsql), which stays the caller's to close. */
   static async fromDrizzle(db: object, options: SqliteLockStoreOptions = {}): Promise<SqliteLockStore> {
     return holding(await useSqlite(db, options), 1, (hold) => new SqliteLockStore(hold, options));
+  }
+}
+
+/** A revoke store in a SQLite file. */
+export class SqliteRevokeStore extends SqlRevokeStore {
+  /** Opens a file, see {@link SqliteBroker.open}. */
+  static async open(location: string | URL, options: SqliteRevokeStoreOptions = {}): Promise<SqliteRevokeStore> {
+    return holding(await openSqlite(location, options), 1, (hold) => new SqliteRevokeStore(hold, options));
+  }
+
+  /** Uses the file of the caller's own Drizzle database (drizzle-orm/libsql), which stays the caller's to close. */
+  static async fromDrizzle(db: object, options: SqliteRevokeStoreOptions = {}): Promise<SqliteRevokeStore> {
+    return holding(await useSqlite(db, options), 1, (hold) => new SqliteRevokeStore(hold, options));
   }
 }
 

@@ -34,3 +34,8 @@ export function lockTopic(namespace: string, key: string): string {
 export function scheduleTopic(namespace: string): string {
   return `schedule ${namespace}`;
 }
+
+/** A revocation of the namespace was decided or taken back. */
+export function revocationTopic(namespace: string): string {
+  return `revocation ${namespace}`;
+}
