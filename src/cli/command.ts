@@ -5,7 +5,17 @@ import type { ExitCode } from "./exit-code.ts";
 import { EXIT } from "./exit-code.ts";
 import type { CliIo } from "./io.ts";
 import { Output } from "./output.ts";
-import type { StoreFlag } from "./store-flags.ts";
+import { ConfigError } from "../errors.ts";
+
+/** A flag of a command. */
+export interface Flag {
+  /** The flag, with the name of its value: `"--queues <names...>"`. */
+  readonly flag: string;
+  /** What it is. */
+  readonly about: string;
+  /** The variable of the environment that stands in for it; a list is separated by commas. */
+  readonly variable?: string;
+}
 
 /** One call of the command line: what it runs in, and with what it ends. */
 export interface Call {
@@ -38,9 +48,9 @@ export interface CommandDefinition<Options extends object> {
   /** What its help says after that, such as examples. */
   readonly help?: string;
   /** The flags that stand for variables of the environment. */
-  readonly storeFlags: readonly StoreFlag[];
+  readonly storeFlags: readonly Required<Flag>[];
   /** Its own flags. */
-  readonly flags?: readonly Option[];
+  readonly flags?: readonly Flag[];
   /** Does the work; without an answer it ends with 0. */
   readonly run: (context: CommandContext<Options>) => Promise<ExitCode | void>;
 }
@@ -48,32 +58,50 @@ export interface CommandDefinition<Options extends object> {
 /** Adds a command under another one. */
 export function addCommand<Options extends object>(parent: Command, call: Call, definition: CommandDefinition<Options>): void {
   const command = parent.command(definition.name).summary(definition.summary).description(`${definition.summary}.`);
-  for (const flag of definition.flags ?? []) command.addOption(flag);
-  const stores = definition.storeFlags.map(({ flag, about, variable }) => ({
-    option: new Option(flag, `${about} (or ${variable})`),
-    variable,
-  }));
-  for (const { option } of stores) command.addOption(option);
+  const own = (definition.flags ?? []).map((flag) => addFlag(command, flag));
+  const ofStores = definition.storeFlags.map((flag) => addFlag(command, flag));
   command.option("--json", "write JSON for programs");
   if (definition.help !== undefined) command.addHelpText("after", `\n${definition.help}`);
   command.action(async () => {
-    const given = stores.flatMap(({ option, variable }) => {
+    for (const { option, variable } of own) takeVariable(command, option, call.io.environment[variable ?? ""]);
+    const given = ofStores.flatMap(({ option, variable = "" }) => {
       const value: unknown = command.getOptionValue(option.attributeName());
       return typeof value === "string" ? [[variable, value] as const] : [];
     });
     const options = command.opts<Options & { readonly json?: boolean }>();
-    const context: CommandContext<Options> = {
+    call.exitCode = await definition.run({
       io: call.io,
       environment: { ...call.io.environment, ...Object.fromEntries(given) },
       output: new Output(call.io, { json: options.json === true }),
       options,
       args: command.args,
-    };
-    call.exitCode = await definition.run(context) ?? EXIT.ok;
+    }) ?? EXIT.ok;
   });
 }
 
-/** A flag of a command. */
-export function flag(flags: string, about: string): Option {
-  return new Option(flags, about);
+/** Reads a list: values given one by one, or separated by commas. `undefined` when none was given. */
+export function listOf(values: readonly string[] | undefined): readonly string[] | undefined {
+  return values?.flatMap((value) => value.split(",")).map((value) => value.trim()).filter((value) => value !== "");
+}
+
+/**
+ * Reads a whole number.
+ *
+ * @throws {ConfigError} that names the flag.
+ */
+export function wholeNumber(value: string, flag: string): number {
+  if (!/^\d{1,15}$/.test(value)) throw new ConfigError(`Cannot use "${value}" as ${flag}: expected a whole number`);
+  return Number(value);
+}
+
+function addFlag(command: Command, { flag, about, variable }: Flag): { readonly option: Option; readonly variable: string | undefined } {
+  const option = new Option(flag, variable === undefined ? about : `${about} (or ${variable})`);
+  command.addOption(option);
+  return { option, variable };
+}
+
+function takeVariable(command: Command, option: Option, value: string | undefined): void {
+  const name = option.attributeName();
+  if (value === undefined || value === "" || command.getOptionValue(name) !== undefined) return;
+  command.setOptionValue(name, option.variadic ? value.split(",") : value);
 }

@@ -3,7 +3,7 @@ import { allUrls, connectSettings } from "../app/config.ts";
 import { ConfigError, MigrationError } from "../errors.ts";
 import type { MigrationStatus, MigrationTarget } from "../migrations.ts";
 import type { Call, CommandContext, CommandDefinition } from "./command.ts";
-import { addCommand, flag } from "./command.ts";
+import { addCommand } from "./command.ts";
 import type { ExitCode } from "./exit-code.ts";
 import { EXIT } from "./exit-code.ts";
 import type { Output } from "./output.ts";
@@ -25,7 +25,7 @@ export function addMigrateCommands(stem: Command, call: Call): void {
       name,
       summary,
       help: "Without --url every SQL database is meant that STEM_URL, STEM_BROKER_URL and their like name.",
-      flags: [flag("--url <url...>", "the databases (instead of STEM_URL and its like)")],
+      flags: [{ flag: "--url <url...>", about: "the databases (instead of STEM_URL and its like)" }],
       storeFlags: [schemaFlag],
       run,
     });

@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { Command, CommanderError } from "commander";
 import { allUrls } from "../app/config.ts";
 import { LIBRARY_VERSION } from "../adapters/sql/migration.ts";
@@ -8,6 +9,7 @@ import { EXIT, exitCodeOf } from "./exit-code.ts";
 import type { CliIo } from "./io.ts";
 import { addMigrateCommands } from "./migrate.ts";
 import { hideKnown, redact } from "./redact.ts";
+import { addWorkerCommands } from "./worker.ts";
 
 const NO_ERROR = ["commander.helpDisplayed", "commander.version"];
 
@@ -43,6 +45,7 @@ function program(call: Call): Command {
       getErrHasColors: () => false,
     })
     .addHelpText("after", "\nWhere the stores are is read from STEM_URL and its like; each has a flag too. See docs/cli.md.");
+  addWorkerCommands(stem, call);
   addMigrateCommands(stem, call);
   return stem;
 }
@@ -59,12 +62,17 @@ function report(error: unknown, { io, json }: { readonly io: CliIo; readonly jso
     return exitCodeOf(error.code);
   }
   // A mistake in a task module, or one of ours: where it happened helps more than what it is called.
-  tell("UNEXPECTED", error instanceof Error && !json ? error.stack ?? error.message : String(error));
+  tell("UNEXPECTED", json ? describe(error) : inspect(error));
   return EXIT.failed;
 
   function tell(code: string, message: string, retryable = false): void {
     io.writeError(json ? `${JSON.stringify({ error: { code, message, retryable } })}\n` : `stem: ${message}\n`);
   }
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${describe(error.cause)}`;
 }
 
 /** The process, with every password taken out of what is written. */
