@@ -161,18 +161,27 @@ export class TaskFailedError extends StemError {
   }
 }
 
+/** Options of {@link TaskRevokedError}. */
+export interface TaskRevokedErrorOptions extends StemErrorOptions {
+  /** Who asked for it. @default nobody was named */
+  readonly requestedBy?: string | undefined;
+}
+
 /** A task was revoked: the reason of an aborted `ctx.signal`, and what is thrown to whoever awaits its result. */
 export class TaskRevokedError extends StemError {
   /** Which task was revoked. */
   readonly taskId: string;
   /** Why, in the words of who revoked it; `undefined` when none were given. */
   readonly reason: string | undefined;
+  /** Who revoked it; `undefined` when nobody was named. */
+  readonly requestedBy: string | undefined;
 
   /** Makes the error for a task id. */
-  constructor(taskId: string, reason?: string, options: StemErrorOptions = {}) {
+  constructor(taskId: string, reason?: string, options: TaskRevokedErrorOptions = {}) {
     super("TASK_REVOKED", `Task "${taskId}" was revoked${reason === undefined ? "" : `: ${reason}`}`, options);
     this.taskId = taskId;
     this.reason = reason;
+    this.requestedBy = options.requestedBy;
   }
 }
 

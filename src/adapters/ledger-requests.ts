@@ -5,6 +5,7 @@ import type { Envelope } from "../model/envelope.ts";
 import { groupResultOf, owedTo } from "../model/owed.ts";
 import { show } from "../model/id.ts";
 import { toText } from "../model/json-text.ts";
+import type { TaskFailure } from "../model/task-failure.ts";
 import { isTerminal } from "../model/task-state.ts";
 import type { TaskStatus } from "../model/task-status.ts";
 import type { PublishItem, SettleItem } from "./broker-requests.ts";
@@ -89,9 +90,17 @@ export function reportOf(status: TaskStatus, groupId: string, limits: StatusLimi
   return result === undefined ? undefined : toReportWrite({ ...result, groupId }, limits);
 }
 
+/** How tasks are cancelled. */
+export interface CancelRequest {
+  /** What their statuses say. */
+  readonly error: TaskFailure;
+  /** Whether those that a worker holds are left alone. */
+  readonly waitingOnly: boolean;
+}
+
 /** What `cancel` answers to an id that came before in the same call. */
-export function repeatedCancel(first: CancelOutcome): CancelOutcome {
-  return first === "unknown" ? "unknown" : "ended";
+export function repeatedCancel(first: CancelOutcome, { waitingOnly }: CancelRequest): CancelOutcome {
+  return first === "unknown" || (waitingOnly && first === "running") ? first : "ended";
 }
 
 /** The status that a completion asks for. Written out like {@link statusOf}, and for the same reason. */

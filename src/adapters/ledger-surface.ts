@@ -13,7 +13,7 @@ import type { GroupCommitOptions } from "./call-group.ts";
 import { CallGroup } from "./call-group.ts";
 import type { ClaimSource } from "./claim-loop.ts";
 import { claimOrWait } from "./claim-loop.ts";
-import type { EnqueueItem, FinishItem, LedgerLimits } from "./ledger-requests.ts";
+import type { CancelRequest, EnqueueItem, FinishItem, LedgerLimits } from "./ledger-requests.ts";
 import { repeatedCancel, toEnqueueItem, toFinishItem, toOwedItem } from "./ledger-requests.ts";
 import { withoutRepeats } from "./repeats.ts";
 import { storableText, validateList } from "./validation.ts";
@@ -92,14 +92,19 @@ export abstract class LedgerSurface implements TaskLedger {
   async cancel(taskIds: readonly string[], options: CancelOptions = {}): Promise<readonly CancelOutcome[]> {
     this.#options.transactionOf(undefined);
     const ids = validateList(taskIds, "the tasks to cancel").map((id) => validateId(id, "a task's id"));
-    const error = cancelFailure(options.reason === undefined ? undefined : storableText(options.reason, "the reason"));
+    const { reason, requestedBy, waitingOnly = false } = options;
+    const error = cancelFailure(
+      reason === undefined ? undefined : storableText(reason, "the reason"),
+      requestedBy === undefined ? undefined : storableText(requestedBy, "who asked for it"),
+    );
     if (ids.length === 0) return [];
     const unique = [...new Set(ids)];
-    const answers = await this.cancelBatch(unique, error);
+    const request = { error, waitingOnly };
+    const answers = await this.cancelBatch(unique, request);
     const found = new Map(unique.map((id, at) => [id, answers[at] ?? "unknown"]));
     return ids.map((id) => {
       const outcome = found.get(id) ?? "unknown";
-      found.set(id, repeatedCancel(outcome));
+      found.set(id, repeatedCancel(outcome, request));
       return outcome;
     });
   }
@@ -126,8 +131,8 @@ export abstract class LedgerSurface implements TaskLedger {
   protected abstract claimNow(request: ClaimRequest): Promise<readonly LedgerClaim[]>;
   /** Carries out completions, see {@link FinishItem}; no delivery comes twice. A stale one writes nothing. Wakes claims and watches. */
   protected abstract finishBatch(items: readonly FinishItem[]): Promise<readonly CompletionOutcome[]>;
-  /** Ends tasks as cancelled; no id comes twice. Tells their groups. */
-  protected abstract cancelBatch(ids: readonly string[], error: TaskFailure): Promise<readonly CancelOutcome[]>;
+  /** Ends tasks as cancelled, unless they are to be left alone; no id comes twice. Tells their groups. */
+  protected abstract cancelBatch(ids: readonly string[], request: CancelRequest): Promise<readonly CancelOutcome[]>;
   /** Ends what waits in a queue as cancelled. */
   protected abstract cancelQueue(queue: string, error: TaskFailure): Promise<number>;
   /** Publishes dead letters again with their status `queued`, also where none is kept any more. */

@@ -102,6 +102,43 @@ export const ledgerAdminCases: readonly ConformanceCase[] = Object.freeze([
     }
   }),
 
+  ...onLedgers("[T11] cancel of waiting tasks only leaves what a worker holds its status and its result", async (context) => {
+    const { ledger, broker, results, envelope, id } = context;
+    const groupId = id("group");
+    const [running, waiting, done, retrying] = [
+      envelope({ priority: 9, groupId }),
+      envelope(),
+      envelope({ priority: 8 }),
+      envelope({
+        priority: 7,
+      }),
+    ];
+    await results.initGroup({ id: groupId, taskIds: [running.id] });
+    await ledger.enqueue([running, waiting, done, retrying]);
+    const deliveries = await claim(ledger, { limit: 3 });
+    await ledger.finish([success(itemAt(deliveries, 1)), anotherAttempt(itemAt(deliveries, 2), 60_000)]);
+    const ids = [running.id, waiting.id, done.id, retrying.id, running.id, "nobody"];
+    equal(
+      await ledger.cancel(ids, { waitingOnly: true, reason: "not needed", requestedBy: "ada" }),
+      ["running", "cancelled", "ended", "cancelled", "running", "unknown"],
+      "the answers",
+    );
+    const statuses = await results.getMany([running.id, waiting.id, retrying.id]);
+    equal(statuses.map((status) => status?.state), ["running", "cancelled", "cancelled"], "the states");
+    equal(statuses.map((status) => [status?.error?.message, status?.error?.requestedBy]), [
+      [undefined, undefined],
+      ["not needed", "ada"],
+      ["not needed", "ada"],
+    ], "why, and who asked for it");
+    const [outcome] = await ledger.finish([success(itemAt(deliveries, 0), { payload: 1 })]);
+    equal([outcome?.settled, outcome?.state, outcome?.group?.ended], [true, "succeeded", 1], "the outcome of the one that was held");
+    equal((await results.get(running.id))?.payload, 1, "its result");
+    equal(await ledger.cancel([running.id], { waitingOnly: true }), ["ended"], "the answer once it has ended");
+    equal(await claim(ledger), [], "what is claimable after it");
+    // Where the sides are two, an envelope goes when it is claimed next.
+    await expectCounts(broker, ledger.atomic ? {} : { delayed: 1 }, "after it");
+  }),
+
   ...onLedgers("[T12] purge cancels what waits in a queue, tells the groups, and leaves what is held", async (context) => {
     const { ledger, broker, results, envelope, id } = context;
     const groupId = id("group");

@@ -42,7 +42,10 @@ export interface CancelOptions {
   readonly waitingOnly?: boolean;
 }
 
-/** What `cancel` found: it was waiting and is cancelled; a worker held it and its status is cancelled; it had ended; it is not known. */
+/**
+ * What `cancel` found: it was waiting and is cancelled; a worker held it, and its status is cancelled unless only waiting ones were meant; it had
+ * ended; it is not known.
+ */
 export type CancelOutcome = "cancelled" | "running" | "ended" | "unknown";
 
 /** What became of a completion. */
@@ -82,7 +85,8 @@ export interface CompletionOutcome {
  *   not undo it together with the transaction.
  * - **T10** A put-back task (`nack`) is `queued` again where both sides share a database, and keeps its attempt everywhere.
  * - **T11** `cancel` ends tasks that wait: status, envelope and group in one step on an atomic ledger, whatever their attempt. One that a worker holds
- *   gets its status only, so that its result is refused; with `waitingOnly` it is left alone.
+ *   gets its status only, so that its result is refused; with `waitingOnly` it is left alone. (A ledger over two databases may still hit one that is claimed
+ *   at that very moment.)
  * - **T12** `purge` cancels everything of a queue that waits. `replay` publishes dead letters again with their status `queued` at the next attempt.
  * - **T13** `claim` hands out expired envelopes and those delivered too often as well: whoever claims compares `expiresAt` with `claimedAt`, and
  *   `deliveryCount` with its limit, and finishes them as cancelled or dead.

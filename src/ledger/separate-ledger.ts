@@ -100,18 +100,20 @@ export class SeparateLedger implements TaskLedger {
   /** Ends tasks as cancelled. Answers for each, in order, what was found. An envelope that waits goes when it is claimed next. */
   async cancel(taskIds: readonly string[], options: CancelOptions = {}): Promise<readonly CancelOutcome[]> {
     const before = await this.#statusesOf([...new Set(taskIds)]);
-    const open = [...before.values()].filter((status) => !isTerminal(status.state));
-    const error = cancelFailure(options.reason);
+    const { reason, requestedBy, waitingOnly = false } = options;
+    const open = [...before.values()].filter(({ state }) => !isTerminal(state) && !(waitingOnly && state === "running"));
+    const error = cancelFailure(reason, requestedBy);
     const accepted = await this.#results.setMany(open.map(({ id }) => ({ id, state: "cancelled", error })));
     const cancelled = open.filter((_, at) => accepted[at] === true);
     await this.#report(
       cancelled.map((status) => status.state === "running" ? undefined : reportOf({ ...status, state: "cancelled", error })),
     );
-    const found = new Map<string, CancelOutcome>([...before.keys()].map((id) => [id, "ended"]));
+    const found = new Map<string, CancelOutcome>();
+    for (const { id, state } of before.values()) found.set(id, waitingOnly && state === "running" ? "running" : "ended");
     for (const { id, state } of cancelled) found.set(id, state === "running" ? "running" : "cancelled");
     return taskIds.map((id) => {
       const outcome = found.get(id) ?? "unknown";
-      if (outcome !== "unknown") found.set(id, "ended");
+      if (outcome !== "unknown" && !(waitingOnly && outcome === "running")) found.set(id, "ended");
       return outcome;
     });
   }

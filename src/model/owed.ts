@@ -46,6 +46,6 @@ export function encoderIn(meta: Readonly<Record<string, unknown>> | undefined): 
 }
 
 /** What a cancelled task's status says. */
-export function cancelFailure(reason = "cancelled"): TaskFailure {
-  return { name: "TaskRevokedError", code: "TASK_REVOKED", message: reason };
+export function cancelFailure(reason = "cancelled", requestedBy?: string): TaskFailure {
+  return { name: "TaskRevokedError", code: "TASK_REVOKED", message: reason, ...(requestedBy === undefined ? {} : { requestedBy }) };
 }

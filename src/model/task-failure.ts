@@ -10,6 +10,8 @@ export interface TaskFailure {
   readonly code?: string;
   /** The stack as text, at most 8,000 characters. */
   readonly stack?: string;
+  /** Who asked for it, of a task that was cancelled; absent when nobody was named. */
+  readonly requestedBy?: string;
   /** The error's cause, one level deep. */
   readonly cause?: { readonly name: string; readonly message: string };
 }

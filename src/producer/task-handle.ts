@@ -57,7 +57,7 @@ export class TaskHandle<Result = unknown> {
       const cause = error === undefined ? {} : { cause: fromFailure(error) };
       throw new TaskFailedError(this.id, `Task "${this.id}" failed: ${error?.message ?? "no reason was recorded"}`, cause);
     }
-    if (status.state === "cancelled") throw new TaskRevokedError(this.id, error?.message);
+    if (status.state === "cancelled") throw new TaskRevokedError(this.id, error?.message, { requestedBy: error?.requestedBy });
     const encoderId = status.meta[RESULT_ENCODER_META];
     // A task whose result nobody wants keeps neither: that is no result, and not one that cannot be read.
     const isEmpty = status.payload === undefined && encoderId === undefined;

@@ -1,7 +1,9 @@
+import { TaskRevokedError } from "../errors.ts";
 import type { Completion, CompletionStatus } from "../contracts/task-ledger.ts";
 import type { Delivery } from "../model/delivery.ts";
 import { DEAD_LETTER_REASONS } from "../model/delivery.ts";
 import type { Envelope } from "../model/envelope.ts";
+import { cancelFailure } from "../model/owed.ts";
 import type { TaskFailure } from "../model/task-failure.ts";
 import { toFailure } from "../model/task-failure.ts";
 import { RESULT_ENCODER_META } from "../model/task-status.ts";
@@ -35,7 +37,7 @@ export function decide(delivery: Delivery, ending: SettledEnding, options: Outco
     case "refused":
       return giveUp(delivery, ending.reason, toFailure(ending.error));
     case "cancelled":
-      return { delivery, settlement: { kind: "ack" }, status: { state: "cancelled", error: toFailure(ending.error) } };
+      return { delivery, settlement: { kind: "ack" }, status: { state: "cancelled", error: cancelled(ending.error) } };
     case "put-back":
       return { delivery, settlement: { kind: "nack", delayMs: ending.delayMs }, status: { state: "queued" } };
   }
@@ -47,6 +49,11 @@ function succeeded(envelope: Envelope, { payload, encoderId }: ReturnedEnding): 
   const meta: Record<string, unknown> = Object.assign({ [RESULT_ENCODER_META]: encoderId }, envelope.meta);
   meta[RESULT_ENCODER_META] = encoderId;
   return { state: "succeeded", payload, meta };
+}
+
+/** A revoked task's status says why in the words of who revoked it, as `cancel` writes it. */
+function cancelled(error: Error): TaskFailure {
+  return error instanceof TaskRevokedError ? cancelFailure(error.reason ?? "revoked", error.requestedBy) : toFailure(error);
 }
 
 function afterThrow(delivery: Delivery, thrown: unknown, options: OutcomeOptions): Completion {

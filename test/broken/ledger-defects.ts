@@ -116,6 +116,18 @@ export const ledgerDefects: readonly Defect[] = [
     }),
   },
   {
+    name: "a cancellation of waiting tasks hits those that run",
+    law: "T11",
+    ledger: ({ ledger }) => ({ cancel: (ids, options) => ledger.cancel(ids, { ...options, waitingOnly: false }) }),
+  },
+  {
+    name: "nobody learns who cancelled a task",
+    law: "T11",
+    ledger: ({ ledger }) => ({
+      cancel: (ids, { requestedBy: _requestedBy, ...options } = {}) => ledger.cancel(ids, options),
+    }),
+  },
+  {
     name: "a purge leaves the statuses queued",
     law: "T12",
     ledger: ({ sound: { broker } }) => ({ purge: (queue) => broker.purge(queue) }),

@@ -2,10 +2,10 @@ import type { CancelOutcome, CompletionOutcome, TaskLedger } from "../../contrac
 import type { Envelope } from "../../model/envelope.ts";
 import { finishVerdict } from "../../model/finish-verdict.ts";
 import type { TaskFailure } from "../../model/task-failure.ts";
-import { isTerminal } from "../../model/task-state.ts";
+import { isTerminal, supersedes } from "../../model/task-state.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { ClaimRequest, ReplayRequest } from "../broker-requests.ts";
-import type { EnqueueItem, FinishItem } from "../ledger-requests.ts";
+import type { CancelRequest, EnqueueItem, FinishItem } from "../ledger-requests.ts";
 import { queuedStatus, reportOf, runningStatus, toEnqueueItem } from "../ledger-requests.ts";
 import type { LedgerClaim, LedgerSurfaceOptions } from "../ledger-surface.ts";
 import { LedgerSurface } from "../ledger-surface.ts";
@@ -77,15 +77,15 @@ export class MemoryLedger extends LedgerSurface {
     return items.map((item) => this.#finish(item, now));
   }
 
-  protected override async cancelBatch(ids: readonly string[], error: TaskFailure): Promise<readonly CancelOutcome[]> {
+  protected override async cancelBatch(ids: readonly string[], request: CancelRequest): Promise<readonly CancelOutcome[]> {
     const now = this.#clock.now();
-    return ids.map((id) => this.#cancel(id, error, now));
+    return ids.map((id) => this.#cancel(id, request, now));
   }
 
   protected override async cancelQueue(queue: string, error: TaskFailure): Promise<number> {
     const now = this.#clock.now();
     const waiting = deliveries.waitingIn(this.#space, queue, now);
-    return waiting.filter(({ id }) => this.#cancel(id, error, now) === "cancelled").length;
+    return waiting.filter(({ id }) => this.#cancel(id, { error, waitingOnly: true }, now) === "cancelled").length;
   }
 
   protected override async replayBatch(request: ReplayRequest): Promise<readonly string[]> {
@@ -122,7 +122,7 @@ export class MemoryLedger extends LedgerSurface {
     return { settled: true, ...(state === undefined ? {} : { state }), ...(group === undefined ? {} : { group }) };
   }
 
-  #cancel(id: string, error: TaskFailure, now: number): CancelOutcome {
+  #cancel(id: string, { error, waitingOnly }: CancelRequest, now: number): CancelOutcome {
     const space = this.#space;
     const status = space.statuses.get(id, now);
     const stored = space.envelopes.get(id);
@@ -130,8 +130,10 @@ export class MemoryLedger extends LedgerSurface {
     const write = this.#cancelledStatus(id, stored, error);
     // A failed task that is replayed waits at a higher attempt than its status tells of.
     const attempt = status?.state === "failed" ? stored?.attempt ?? status.attempt : status?.attempt ?? stored?.attempt ?? 1;
+    const isHeld = stored === undefined ? status?.state === "running" : stored.place === "leased" && stored.dueAt > now;
+    if (isHeld && waitingOnly) return supersedes({ state: "cancelled", attempt }, status) ? "running" : "ended";
     if (!statuses.set(space, { ...write, attempt }, now)) return "ended";
-    if (stored === undefined ? status?.state === "running" : stored.place === "leased" && stored.dueAt > now) return "running";
+    if (isHeld) return "running";
     if (stored !== undefined) deliveries.forget(space, stored);
     const cancelled = space.statuses.get(id, now);
     const groupId = cancelled?.groupId;

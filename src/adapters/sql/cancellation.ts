@@ -1,7 +1,6 @@
 import type { CancelOutcome } from "../../contracts/task-ledger.ts";
 import { supersedes } from "../../model/task-state.ts";
-import type { TaskFailure } from "../../model/task-failure.ts";
-import type { LedgerLimits } from "../ledger-requests.ts";
+import type { CancelRequest, LedgerLimits } from "../ledger-requests.ts";
 import { reportOf } from "../ledger-requests.ts";
 import type { ReportWrite } from "../result-requests.ts";
 import { toStatusWrite } from "../result-requests.ts";
@@ -35,11 +34,11 @@ export class Cancellation {
   }
 
   /** Cancels tasks, no id twice, and tells their groups. Answers what was found of each. */
-  async cancel(ids: readonly string[], error: TaskFailure): Promise<readonly CancelOutcome[]> {
+  async cancel(ids: readonly string[], request: CancelRequest): Promise<readonly CancelOutcome[]> {
     const { database, namespace: ns, letters } = this.#options;
     const found = await database.transaction("cancel", async (tx) => {
       const rows = await this.#statements.lock.run({ ns, items: ids.map((id) => ({ id })) }, { tx });
-      const steps = rows.map((row) => this.#step(row, error));
+      const steps = rows.map((row) => this.#step(row, request));
       const writes = steps.flatMap(({ write }) => write === undefined ? [] : [write]);
       if (writes.length > 0) {
         await this.#statements.decided.run({ ns, items: writes }, { tx, signal: writes.map(({ id }) => taskTopic(ns, id ?? "")) });
@@ -55,7 +54,7 @@ export class Cancellation {
     }));
   }
 
-  #step(row: LockedRow, error: TaskFailure): CancelStep {
+  #step(row: LockedRow, { error, waitingOnly }: CancelRequest): CancelStep {
     const { limits } = this.#options;
     const { id } = row;
     const status = knownStatus(row, row.now);
@@ -66,6 +65,7 @@ export class Cancellation {
     const attempt = status === undefined || status.state === "failed" ? envelope?.attempt ?? status?.attempt ?? 1 : status.attempt;
     if (!supersedes({ state: "cancelled", attempt }, status)) return { id, outcome: "ended" };
     const running = delivered ? row.phase === 2 && (row.dueAt ?? 0) > row.now : status?.state === "running";
+    if (running && waitingOnly) return { id, outcome: "running" };
     const groupId = envelope?.groupId ?? status?.groupId;
     const write = toStatusWrite({
       id,

@@ -3,7 +3,7 @@ import { isTaskState, isTerminal } from "../../model/task-state.ts";
 import type { TaskFailure } from "../../model/task-failure.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { ClaimRequest, ReplayRequest } from "../broker-requests.ts";
-import type { EnqueueItem, FinishItem } from "../ledger-requests.ts";
+import type { CancelRequest, EnqueueItem, FinishItem } from "../ledger-requests.ts";
 import { queuedStatus } from "../ledger-requests.ts";
 import type { LedgerClaim, LedgerSurfaceOptions } from "../ledger-surface.ts";
 import { LedgerSurface } from "../ledger-surface.ts";
@@ -85,8 +85,8 @@ export class SqlLedger extends LedgerSurface {
     return this.#finishing.finish(items);
   }
 
-  protected override cancelBatch(ids: readonly string[], error: TaskFailure): Promise<readonly CancelOutcome[]> {
-    return this.#cancellation.cancel(ids, error);
+  protected override cancelBatch(ids: readonly string[], request: CancelRequest): Promise<readonly CancelOutcome[]> {
+    return this.#cancellation.cancel(ids, request);
   }
 
   protected override async cancelQueue(queue: string, error: TaskFailure): Promise<number> {
@@ -97,7 +97,7 @@ export class SqlLedger extends LedgerSurface {
       const last = rows.at(-1);
       if (last === undefined) return cancelled;
       after = last.seq;
-      const outcomes = await this.#cancellation.cancel(rows.map(({ id }) => id), error);
+      const outcomes = await this.#cancellation.cancel(rows.map(({ id }) => id), { error, waitingOnly: true });
       cancelled += outcomes.filter((outcome) => outcome === "cancelled").length;
     }
   }
