@@ -9,6 +9,8 @@ export type { MemoryAdapterOptions } from "./adapters/memory/adapter.ts";
 export { InMemoryBroker } from "./adapters/memory/broker.ts";
 export type { InMemoryBrokerOptions } from "./adapters/memory/broker.ts";
 export { MemoryDatabase } from "./adapters/memory/database.ts";
+export { InMemoryRateLimiter } from "./adapters/memory/limiter.ts";
+export type { InMemoryRateLimiterOptions } from "./adapters/memory/limiter.ts";
 export { InMemoryLockStore } from "./adapters/memory/locks.ts";
 export type { InMemoryLockStoreOptions } from "./adapters/memory/locks.ts";
 export { InMemoryResultBackend } from "./adapters/memory/results.ts";

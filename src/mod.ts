@@ -98,11 +98,13 @@ export type {
   ConsumeOptions,
   DeadLetterFilter,
   DeadLetters,
+  PausedQueue,
+  PauseOptions,
   QueueCounts,
   ReplayOptions,
 } from "./contracts/broker.ts";
 export type { AcquireOptions, Lock, LockHandle, LockRequest, LockStore, StoredLock } from "./contracts/lock-store.ts";
-export type { RateDecision, RateLimit, RateLimiter } from "./contracts/rate-limiter.ts";
+export type { Permit, PermitDecision, PermitRequest, RateDecision, RateLimit, RateLimiter } from "./contracts/rate-limiter.ts";
 export type { ResultBackend, StatusFields, StatusUpdate, WaitOptions } from "./contracts/result-backend.ts";
 export type { RevocableTask, RevokeStore } from "./contracts/revoke-store.ts";
 export type { ClaimDueOptions, ScheduleStore } from "./contracts/schedule-store.ts";

@@ -9,6 +9,7 @@ export {
   PostgresBroker,
   postgresFromDrizzle,
   PostgresLockStore,
+  PostgresRateLimiter,
   PostgresResultBackend,
   PostgresRevokeStore,
   PostgresScheduleStore,
@@ -17,12 +18,14 @@ export type {
   PostgresAdapterOptions,
   PostgresBrokerOptions,
   PostgresLockStoreOptions,
+  PostgresRateLimiterOptions,
   PostgresResultBackendOptions,
   PostgresRevokeStoreOptions,
   PostgresScheduleStoreOptions,
 } from "./adapters/sql/postgres.ts";
 export type { PostgresOpenOptions, PostgresUse } from "./adapters/sql/postgres-driver.ts";
 export type { SqlBrokerOptions } from "./adapters/sql/broker.ts";
+export type { SqlRateLimiterOptions } from "./adapters/sql/limiter.ts";
 export type { SqlLockStoreOptions } from "./adapters/sql/locks.ts";
 export type { SqlResultBackendOptions } from "./adapters/sql/results.ts";
 export type { SqlRevokeStoreOptions } from "./adapters/sql/revocations.ts";

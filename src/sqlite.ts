@@ -9,6 +9,7 @@ export {
   SqliteBroker,
   sqliteFromDrizzle,
   SqliteLockStore,
+  SqliteRateLimiter,
   SqliteResultBackend,
   SqliteRevokeStore,
   SqliteScheduleStore,
@@ -17,12 +18,14 @@ export type {
   SqliteAdapterOptions,
   SqliteBrokerOptions,
   SqliteLockStoreOptions,
+  SqliteRateLimiterOptions,
   SqliteResultBackendOptions,
   SqliteRevokeStoreOptions,
   SqliteScheduleStoreOptions,
 } from "./adapters/sql/sqlite.ts";
 export type { SqliteOpenOptions } from "./adapters/sql/sqlite-driver.ts";
 export type { SqlBrokerOptions } from "./adapters/sql/broker.ts";
+export type { SqlRateLimiterOptions } from "./adapters/sql/limiter.ts";
 export type { SqlLockStoreOptions } from "./adapters/sql/locks.ts";
 export type { SqlResultBackendOptions } from "./adapters/sql/results.ts";
 export type { SqlRevokeStoreOptions } from "./adapters/sql/revocations.ts";

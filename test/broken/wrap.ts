@@ -2,6 +2,7 @@
 
 import type { Adapter } from "../../src/contracts/adapter.ts";
 import type { Broker } from "../../src/contracts/broker.ts";
+import type { RateLimiter } from "../../src/contracts/rate-limiter.ts";
 import type { ResultBackend } from "../../src/contracts/result-backend.ts";
 import type { TaskLedger } from "../../src/contracts/task-ledger.ts";
 import type { Delivery } from "../../src/model/delivery.ts";
@@ -46,6 +47,8 @@ export interface Defect {
   readonly broker?: (scope: Scope) => Partial<Broker>;
   /** What its result backend does otherwise. */
   readonly results?: (scope: Scope) => Partial<ResultBackend>;
+  /** What its rate limiter does otherwise. */
+  readonly limiter?: (scope: Scope) => Partial<RateLimiter>;
   /** What its joined ledger does otherwise. */
   readonly ledger?: (scope: Scope) => Partial<TaskLedger>;
   /** What the adapter does otherwise. */
@@ -92,6 +95,7 @@ function wrap(defect: Partial<Defect>, parts: Omit<Scope, "ledger">): Adapter {
   const scope: Scope = { ...parts, ledger };
   const broker: Broker = { ...soundBroker(scope, () => broker), ...defect.broker?.(scope) };
   const results: ResultBackend = { ...soundResults(sound.results, () => results), ...defect.results?.(scope) };
+  const limiter: RateLimiter = { ...soundLimiter(sound.limiter, () => limiter), ...defect.limiter?.(scope) };
   soundBackends.set(results, sound.results);
   const joinWith: Broker["joinWith"] = (backend) => {
     const joined = sound.broker.joinWith(soundBackends.get(backend) ?? backend);
@@ -100,7 +104,9 @@ function wrap(defect: Partial<Defect>, parts: Omit<Scope, "ledger">): Adapter {
   const close = () => sound.close();
   const joining = defect.broker?.(scope).joinWith === undefined ? { joinWith } : {};
   return {
-    ...{ supports: sound.supports, broker: Object.assign(broker, joining), results, close, [Symbol.asyncDispose]: close },
+    ...sound,
+    ...{ broker: Object.assign(broker, joining), results, close, [Symbol.asyncDispose]: close },
+    limiter,
     ...defect.adapter?.(scope),
   };
 }
@@ -155,6 +161,19 @@ function soundResults(inner: ResultBackend, self: () => ResultBackend): ResultBa
     claimChord: (id, options) => inner.claimChord(id, options),
     completeChord: (claim) => inner.completeChord(claim),
     dueChords: (options) => inner.dueChords(options),
+    close: () => inner.close(),
+    [Symbol.asyncDispose]: () => inner.close(),
+  };
+}
+
+function soundLimiter(inner: RateLimiter, self: () => RateLimiter): RateLimiter {
+  return {
+    acquire: async (key, limit) => (await self().acquireMany([{ ...limit, key }]))[0] ?? { allowed: false, retryAfterMs: 1 },
+    acquireMany: (requests) => inner.acquireMany(requests),
+    enter: (requests) => inner.enter(requests),
+    renewPermits: (permits, ttl) => inner.renewPermits(permits, ttl),
+    leave: (permits) => inner.leave(permits),
+    sweep: (options) => inner.sweep(options),
     close: () => inner.close(),
     [Symbol.asyncDispose]: () => inner.close(),
   };

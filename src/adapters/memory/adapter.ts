@@ -4,6 +4,8 @@ import { InMemoryBroker } from "./broker.ts";
 import { MemoryDatabase } from "./database.ts";
 import type { InMemoryLockStoreOptions } from "./locks.ts";
 import { InMemoryLockStore } from "./locks.ts";
+import type { InMemoryRateLimiterOptions } from "./limiter.ts";
+import { InMemoryRateLimiter } from "./limiter.ts";
 import type { InMemoryResultBackendOptions } from "./results.ts";
 import { InMemoryResultBackend } from "./results.ts";
 import type { InMemoryRevokeStoreOptions } from "./revocations.ts";
@@ -18,7 +20,8 @@ export interface MemoryAdapterOptions
     InMemoryResultBackendOptions,
     InMemoryLockStoreOptions,
     InMemoryRevokeStoreOptions,
-    InMemoryScheduleStoreOptions {}
+    InMemoryScheduleStoreOptions,
+    InMemoryRateLimiterOptions {}
 
 /** What the memory stores can and cannot do. */
 const support: AdapterSupport = Object.freeze({
@@ -51,6 +54,7 @@ export function memory(options: MemoryAdapterOptions = {}): Adapter {
     locks: new InMemoryLockStore(shared),
     revocations: new InMemoryRevokeStore(shared),
     schedules: new InMemoryScheduleStore(shared),
+    limiter: new InMemoryRateLimiter(shared),
   };
   const close = async (): Promise<void> => {
     await Promise.all(Object.values(stores).map((store) => store.close()));

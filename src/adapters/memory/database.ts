@@ -92,6 +92,13 @@ export interface StoredSchedule {
   claim: { readonly token: number; readonly slot: number; readonly until: number } | undefined;
 }
 
+/** A permit as it is kept. */
+export interface StoredPermit {
+  readonly holder: string;
+  readonly token: number;
+  readonly expiresAt: number;
+}
+
 /** Hears the JSON text of a broadcast. */
 export type BroadcastListener = (text: string, sentAt: number) => void;
 
@@ -115,6 +122,10 @@ export class MemorySpace {
   readonly channels: Map<string, Set<BroadcastListener>> = new Map();
   /** Locks, by key. */
   readonly locks: ExpiringMap<StoredLock> = new ExpiringMap();
+  /** When buckets will be full, in microseconds, by key. */
+  readonly buckets: ExpiringMap<number> = new ExpiringMap();
+  /** Permits by key, and under it by holder. */
+  readonly permits: Map<string, ExpiringMap<StoredPermit>> = new Map();
   /** Wakes those who wait for a lock, by its key. */
   readonly lockWakes: KeyedWake<string> = new KeyedWake();
   /** Revocations, by target: also those that have ended, until they are pruned. */

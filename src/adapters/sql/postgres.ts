@@ -2,6 +2,8 @@ import type { Adapter, AdapterSupport } from "../../contracts/adapter.ts";
 import type { SqlBrokerOptions } from "./broker.ts";
 import { SqlBroker } from "./broker.ts";
 import { holding } from "./database-hold.ts";
+import type { SqlRateLimiterOptions } from "./limiter.ts";
+import { SqlRateLimiter } from "./limiter.ts";
 import type { SqlLockStoreOptions } from "./locks.ts";
 import { SqlLockStore } from "./locks.ts";
 import type { PostgresOpenOptions, PostgresUse } from "./postgres-driver.ts";
@@ -27,6 +29,9 @@ export type PostgresScheduleStoreOptions = PostgresOpenOptions & SqlScheduleStor
 export type PostgresLockStoreOptions = PostgresOpenOptions & SqlLockStoreOptions;
 /** Options of {@link PostgresRevokeStore.connect}. */
 export type PostgresRevokeStoreOptions = PostgresOpenOptions & SqlRevokeStoreOptions;
+
+/** Options of {@link PostgresRateLimiter.connect}. */
+export type PostgresRateLimiterOptions = PostgresOpenOptions & SqlRateLimiterOptions;
 
 /** What the Postgres stores can and cannot do. */
 const support: AdapterSupport = Object.freeze({
@@ -106,6 +111,19 @@ export class PostgresRevokeStore extends SqlRevokeStore {
   /** Works on the caller's own Drizzle database (drizzle-orm/postgres-js), which stays the caller's to close. */
   static async fromDrizzle(db: object, options: PostgresUse & SqlRevokeStoreOptions = {}): Promise<PostgresRevokeStore> {
     return holding(await usePostgres(db, options), 1, (hold) => new PostgresRevokeStore(hold, options));
+  }
+}
+
+/** A rate limiter in a Postgres database. */
+export class PostgresRateLimiter extends SqlRateLimiter {
+  /** Connects to a server, see {@link PostgresBroker.connect}. */
+  static async connect(url: string, options: PostgresRateLimiterOptions = {}): Promise<PostgresRateLimiter> {
+    return holding(await openPostgres(url, options), 1, (hold) => new PostgresRateLimiter(hold, options));
+  }
+
+  /** Works on the caller's own Drizzle database (drizzle-orm/postgres-js), which stays the caller's to close. */
+  static async fromDrizzle(db: object, options: PostgresUse & SqlRateLimiterOptions = {}): Promise<PostgresRateLimiter> {
+    return holding(await usePostgres(db, options), 1, (hold) => new PostgresRateLimiter(hold, options));
   }
 }
 

@@ -2,6 +2,8 @@ import type { Adapter, AdapterSupport } from "../../contracts/adapter.ts";
 import type { SqlBrokerOptions } from "./broker.ts";
 import { SqlBroker } from "./broker.ts";
 import { holding } from "./database-hold.ts";
+import type { SqlRateLimiterOptions } from "./limiter.ts";
+import { SqlRateLimiter } from "./limiter.ts";
 import type { SqlLockStoreOptions } from "./locks.ts";
 import { SqlLockStore } from "./locks.ts";
 import type { SqlResultBackendOptions } from "./results.ts";
@@ -27,6 +29,9 @@ export type SqliteScheduleStoreOptions = SqliteOpenOptions & SqlScheduleStoreOpt
 export type SqliteLockStoreOptions = SqliteOpenOptions & SqlLockStoreOptions;
 /** Options of {@link SqliteRevokeStore.open}. */
 export type SqliteRevokeStoreOptions = SqliteOpenOptions & SqlRevokeStoreOptions;
+
+/** Options of {@link SqliteRateLimiter.open}. */
+export type SqliteRateLimiterOptions = SqliteOpenOptions & SqlRateLimiterOptions;
 
 /** What the SQLite stores can and cannot do. */
 const support: AdapterSupport = Object.freeze({
@@ -106,6 +111,19 @@ export class SqliteRevokeStore extends SqlRevokeStore {
   /** Uses the file of the caller's own Drizzle database (drizzle-orm/libsql), which stays the caller's to close. */
   static async fromDrizzle(db: object, options: SqliteRevokeStoreOptions = {}): Promise<SqliteRevokeStore> {
     return holding(await useSqlite(db, options), 1, (hold) => new SqliteRevokeStore(hold, options));
+  }
+}
+
+/** A rate limiter in a SQLite file. */
+export class SqliteRateLimiter extends SqlRateLimiter {
+  /** Opens a file, see {@link SqliteBroker.open}. */
+  static async open(location: string | URL, options: SqliteRateLimiterOptions = {}): Promise<SqliteRateLimiter> {
+    return holding(await openSqlite(location, options), 1, (hold) => new SqliteRateLimiter(hold, options));
+  }
+
+  /** Uses the file of the caller's own Drizzle database (drizzle-orm/libsql), which stays the caller's to close. */
+  static async fromDrizzle(db: object, options: SqliteRateLimiterOptions = {}): Promise<SqliteRateLimiter> {
+    return holding(await useSqlite(db, options), 1, (hold) => new SqliteRateLimiter(hold, options));
   }
 }
 
