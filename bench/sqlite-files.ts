@@ -47,7 +47,7 @@ function together(first: Adapter, second: Adapter): Adapter {
   const close = async (): Promise<void> => {
     await Promise.all([first.close(), second.close()]);
   };
-  return { supports: first.supports, broker: first.broker, results: second.results, close, [Symbol.asyncDispose]: close };
+  return { ...first, results: second.results, close, [Symbol.asyncDispose]: close };
 }
 
 function remember(setUp: string, figure: Figure): void {

@@ -6,6 +6,7 @@ import { sql } from "drizzle-orm";
 import fc from "fast-check";
 import type { Trip } from "../../src/adapters/sql/database.ts";
 import { encodeRows } from "../../src/adapters/sql/arguments.ts";
+import { larger } from "../../src/adapters/sql/larger.ts";
 import { StoreError } from "../../src/errors.ts";
 import { ManualClock } from "../../src/time/manual-clock.ts";
 import { dialects } from "./databases.ts";
@@ -82,11 +83,11 @@ for (const { name, needs, withDatabase } of dialects) {
 
   test(`${name}: single arguments have their types, in arithmetic too`, { ...needs, timeout }, () =>
     withDatabase(async (database) => {
-      const reckon = database.statement("reckon", { a: "ms", b: "ms", word: "text" }, ({ db, args, dialect }) =>
+      const reckon = database.statement("reckon", { a: "ms", b: "ms", word: "text" }, ({ db, args }) =>
         db.select({
           half: sql<number>`${args.a} / ${args.b}`.mapWith(Number),
           sum: sql<number>`${args.a} + ${args.b}`.mapWith(Number),
-          larger: dialect.greatest(args.a, args.b),
+          larger: larger(args.a, args.b),
           word: sql<string>`${args.word}`,
           twice: sql<string>`${args.word} || ${args.word}`,
         }).from(ONE_ROW));
