@@ -146,8 +146,12 @@ export class Beat {
       return;
     }
     const { id: owner, lockKey: key, leaseMs: ttlMs } = this.#settings;
-    const onError = (operation: string, error: unknown): void => this.#onError(operation, error);
-    await lead({ lockStore, key, owner, ttlMs, clock: this.#clock, onChange: (leads) => this.#onChange(leads), onError }, signal, work);
+    const leadership = { lockStore, key, owner, ttlMs, clock: this.#clock, logger: this.#logger };
+    await lead(
+      { ...leadership, onChange: (leads) => this.#onChange(leads), onError: (...failed) => this.#onError(...failed) },
+      signal,
+      work,
+    );
   }
 
   async #sweep(): Promise<number | undefined> {

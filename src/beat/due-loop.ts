@@ -40,6 +40,7 @@ export class DueLoop {
   readonly #inFlight = new Set<Promise<boolean>>();
   readonly #wake = new Wake();
   #failures = 0;
+  #isAway = false;
 
   /** Makes a loop. */
   constructor(options: DueLoopOptions) {
@@ -56,7 +57,8 @@ export class DueLoop {
     this.#failures = 0;
     while (!signal.aborted) {
       try {
-        await this.#turn(signal, held);
+        if (this.#isAway) await this.#pause(signal);
+        else await this.#turn(signal, held);
       } catch (error) {
         if (signal.aborted) break;
         this.#options.onError("look for due schedules", error);
@@ -71,34 +73,27 @@ export class DueLoop {
     const ticket = this.#wake.ticket();
     const claims = await store.claimDue({ limit, owner, leaseMs });
     if (signal.aborted) return await dispatcher.giveBack(claims);
-    if (claims.length > 0) {
-      const areThere = await this.#dispatchAll(claims, held);
-      if (!areThere) await this.#pause(signal);
-      return;
-    }
-    this.#failures = 0;
+    if (claims.length > 0) return await this.#dispatchAll(claims, held);
+    if (this.#inFlight.size === 0) this.#failures = 0;
     const dueInMs = await store.nextDueIn() ?? pollMs;
     const timeoutMs = Math.min(pollMs, dueInMs <= 0 ? CONTENDED_MS : dueInMs);
     await this.#wake.after(ticket, { signal, timeoutMs, clock });
   }
 
-  /** Answers false when a store was away. */
-  async #dispatchAll(claims: readonly ScheduleClaim[], held: AbortSignal): Promise<boolean> {
-    const all = claims.map((claim) => this.#track(this.#options.dispatcher.dispatch(claim, held)));
-    const ended = Promise.all(all).then((answers) => answers.every((isThere) => isThere));
+  async #dispatchAll(claims: readonly ScheduleClaim[], held: AbortSignal): Promise<void> {
+    const ended = Promise.all(claims.map((claim) => this.#track(this.#options.dispatcher.dispatch(claim, held))));
     // The deadline says that some take longer, which is no failure.
-    const areThere = await withDeadline(ended, AWAITED_MS, { clock: this.#options.clock }).catch(() => true);
-    if (areThere) this.#failures = 0;
-    return areThere;
+    await withDeadline(ended, AWAITED_MS, { clock: this.#options.clock }).catch(() => undefined);
   }
 
-  #track(dispatching: Promise<boolean>): Promise<boolean> {
+  async #track(dispatching: Promise<boolean>): Promise<void> {
     this.#inFlight.add(dispatching);
-    return dispatching.finally(() => {
-      this.#inFlight.delete(dispatching);
-      // Its schedule may have its next slot by now.
-      this.#wake.notify();
-    });
+    const isThere = await dispatching;
+    this.#inFlight.delete(dispatching);
+    if (isThere) this.#failures = 0;
+    else this.#isAway = true;
+    // Its schedule may have its next slot by now.
+    this.#wake.notify();
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
@@ -118,6 +113,7 @@ export class DueLoop {
 
   async #pause(signal: AbortSignal): Promise<void> {
     this.#failures += 1;
+    this.#isAway = false;
     // Ends early only when the loop ends.
     await sleep(retryDelayMs(PAUSE, this.#failures), { clock: this.#options.clock, signal }).catch(() => undefined);
   }
