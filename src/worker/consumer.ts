@@ -52,6 +52,7 @@ const TURN_AFTER_MS = 5;
 /** Claims tasks for the free slots and a few more, and runs at most `concurrency` of them at once. */
 export class Consumer {
   readonly #options: ConsumerOptions;
+  readonly #atGates = new Set<HeldTask>();
   readonly #buffer: HeldTask[] = [];
   readonly #running = new Set<HeldTask>();
   readonly #settling = new Set<HeldTask>();
@@ -69,6 +70,11 @@ export class Consumer {
     return this.#running;
   }
 
+  /** All that it holds and has no end yet: at the gates, ready, and running. */
+  get held(): readonly HeldTask[] {
+    return [...this.#atGates, ...this.#buffer, ...this.#running];
+  }
+
   /** Claims and runs until the signal aborts; resolves when no claim is under way any more. Running tasks go on. */
   async consume(signal: AbortSignal): Promise<void> {
     const { queues, workerId: consumer, leaseMs, clock } = this.#options;
@@ -84,7 +90,9 @@ export class Consumer {
         }
         const tasks = this.#hold(await this.#options.ledger.claim({ queues, consumer, limit, leaseMs, waitMs: WAIT_MS, signal }));
         // Without gates there is nothing to wait for.
-        this.#accept(this.#options.gates.length === 0 ? tasks : await this.#pass(tasks, signal));
+        if (this.#options.gates.length === 0) this.#accept(tasks);
+        else this.#accept(await this.#pass(tasks, signal));
+        this.#atGates.clear();
         pauseMs = FIRST_PAUSE_MS;
         if (clock.monotonic() < turnAtMs) continue;
         await nextTurn();
@@ -101,6 +109,14 @@ export class Consumer {
   /** Starts no more tasks; what is claimed from now on is only kept. */
   pause(): void {
     this.#paused = true;
+  }
+
+  /** Ends a held task for a reason of its own: what is ready at once; what runs is told, and what is at the gates is not run. */
+  stop(held: HeldTask, reason: Error): void {
+    const at = this.#buffer.indexOf(held);
+    if (at < 0) return held.abort(reason);
+    this.#buffer.splice(at, 1);
+    void this.#conclude(held, { kind: "cancelled", error: reason });
   }
 
   /** Takes over what was claimed and not started, still leased. */
@@ -127,6 +143,7 @@ export class Consumer {
   /** Answers those that may be run; the others end as the gates say. */
   async #pass(tasks: readonly HeldTask[], signal: AbortSignal): Promise<readonly HeldTask[]> {
     const { gates, clock, onError } = this.#options;
+    for (const held of tasks) this.#atGates.add(held);
     const endings = await passGates(tasks, { gates, clock, signal, onError: (error) => onError("ask the gates", error) });
     for (const [held, ending] of endings) void this.#conclude(held, ending);
     return endings.size === 0 ? tasks : tasks.filter((held) => !endings.has(held));

@@ -38,6 +38,11 @@ export class HeldTask {
     return this.#abortReason;
   }
 
+  /** Whether the handler has begun, and not ended. */
+  get isRunning(): boolean {
+    return this.#running && !this.#ended;
+  }
+
   /** From the handler's begin to its end, in milliseconds; absent until then, or when it never began. */
   get durationMs(): number | undefined {
     return this.#durationMs;

@@ -1,9 +1,12 @@
 import { Ticker } from "../async/ticker.ts";
+import type { RevokeStore } from "../contracts/revoke-store.ts";
 import type { TaskSystem } from "../contracts/system.ts";
 import type { Clock } from "../time/clock.ts";
 
 /** What {@link maintenance} needs. */
 export interface MaintenanceOptions extends TaskSystem {
+  /** Keeps revocations. @default none */
+  readonly revokeStore?: RevokeStore;
   /** How often to look for what has expired. */
   readonly intervalMs: number;
   /** Measures the time between. */
@@ -16,7 +19,13 @@ const AT_ONCE = 500;
 
 /** Deletes what has expired, in small steps, for as long as the worker lives: nobody else would. */
 export function maintenance(options: MaintenanceOptions): Ticker {
-  const { broker, backend, intervalMs, clock, onError } = options;
+  const { broker, backend, revokeStore, intervalMs, clock, onError } = options;
+  const limit = AT_ONCE;
+  const sweeps = [
+    () => backend.sweep({ limit }),
+    () => broker.sweep({ limit }),
+    ...(revokeStore === undefined ? [] : [() => revokeStore.pruneExpired({ limit })]),
+  ];
   return new Ticker({
     name: "maintenance",
     intervalMs,
@@ -24,7 +33,15 @@ export function maintenance(options: MaintenanceOptions): Ticker {
     clock,
     onError,
     run: async () => {
-      const swept = await backend.sweep({ limit: AT_ONCE }) + await broker.sweep({ limit: AT_ONCE });
+      let swept = 0;
+      // One after the other: a sweep has time. A store that is away must not keep the others from theirs.
+      for (const sweep of sweeps) {
+        try {
+          swept += await sweep();
+        } catch (error) {
+          onError(error);
+        }
+      }
       // There was more than one step took: go on after a pause that leaves the others room.
       return swept >= AT_ONCE ? Math.min(100, intervalMs) : undefined;
     },

@@ -1,4 +1,5 @@
 import type { Logger } from "../contracts/logger.ts";
+import type { RevokeStore } from "../contracts/revoke-store.ts";
 import type { TaskSystem } from "../contracts/system.ts";
 import type { EncoderRegistryOptions } from "../encoding/registry.ts";
 import { ConfigError } from "../errors.ts";
@@ -50,6 +51,8 @@ export interface WorkerTuning {
 export interface WorkerOptions extends TaskSystem, WorkerTuning, EncoderRegistryOptions {
   /** The tasks it can run. */
   readonly registry: TaskRegistry | readonly AnyTask[];
+  /** Knows which tasks shall not run, or not go on. @default none: nothing is revoked */
+  readonly revokeStore?: RevokeStore;
   /** Queues for tasks that handlers enqueue. @default none */
   readonly routes?: Routes;
   /** Code around every run, and around every enqueue of a handler. @default none */

@@ -5,6 +5,7 @@ import { Service } from "../async/service.ts";
 import { Ticker } from "../async/ticker.ts";
 import type { Logger } from "../contracts/logger.ts";
 import { consoleLogger } from "../contracts/logger.ts";
+import type { RevokeStore } from "../contracts/revoke-store.ts";
 import type { TaskLedger } from "../contracts/task-ledger.ts";
 import { encodersFor } from "../tasks/encoders.ts";
 import { ClosedError, StemError } from "../errors.ts";
@@ -24,6 +25,7 @@ import type { HeldTask } from "./held-task.ts";
 import { LeaseKeeper } from "./leases.ts";
 import { maintenance } from "./maintenance.ts";
 import { decide } from "./outcome.ts";
+import { RevocationGuard } from "./revocations.ts";
 import { Settler } from "./settler.ts";
 import type { ShutdownOptions, ShutdownSettings, WorkerOptions, WorkerSettings } from "./worker-options.ts";
 import { SHUTDOWN_MODES, shutdownSettings, workerSettings } from "./worker-options.ts";
@@ -59,6 +61,7 @@ export class Worker {
   readonly #leases: LeaseKeeper;
   readonly #settler: Settler;
   readonly #consumer: Consumer;
+  readonly #guard: RevocationGuard | undefined;
   readonly #executor: ExecutorOptions;
   readonly #heartbeat: Ticker;
   readonly #maintenance: Ticker;
@@ -99,13 +102,14 @@ export class Worker {
       maxDeliveries: this.#settings.maxDeliveries,
       onBegin: ({ delivery }) => this.#events.emit({ type: "task-started", delivery }),
     };
+    this.#guard = options.revokeStore === undefined ? undefined : this.#guardFor(options.revokeStore);
     this.#consumer = new Consumer({
       ...this.#settings,
       ledger: this.#ledger,
       workerId: this.id,
       leases: this.#leases,
       clock: this.#clock,
-      gates: [],
+      gates: this.#guard === undefined ? [] : [this.#guard],
       run: (held, onEnded) => this.#run(held, onEnded),
       conclude: (held, ending) => this.#conclude(held, ending),
       onError: (operation, error) => this.#onConsumerError(operation, error),
@@ -167,6 +171,7 @@ export class Worker {
     this.#startedAt = this.#clock.now();
     this.#heartbeat.start();
     this.#maintenance.start();
+    this.#guard?.start();
     this.#claimLoop = this.#consumer.consume(this.#claiming.signal);
     this.#events.emit({ type: "started" });
   }
@@ -183,6 +188,7 @@ export class Worker {
       // It has ended already, unless the store was deserted.
       void this.#heartbeat.stop();
       void this.#maintenance.stop();
+      void this.#guard?.stop();
       for (const cancel of this.#shutdownTimers) cancel();
       this.#events.emit({ type: "stopped" });
       this.#events.close();
@@ -194,7 +200,7 @@ export class Worker {
     await Promise.all(this.#consumer.takeBuffered().map((held) => this.#conclude(held, { kind: "put-back", delayMs: 0 })));
     await this.#consumer.idle();
     await this.#settler.flush();
-    await Promise.all([this.#heartbeat.stop(), this.#maintenance.stop()]);
+    await Promise.all([this.#heartbeat.stop(), this.#maintenance.stop(), this.#guard?.stop()]);
     await this.#sayGoodbye();
   }
 
@@ -240,6 +246,18 @@ export class Worker {
     this.#processed += 1;
     if (outcome?.settled !== true) this.#events.emit({ type: "task-lost", delivery });
     else this.#events.emit(endedEvent(completion, outcome, held.durationMs ?? 0));
+  }
+
+  #guardFor(store: RevokeStore): RevocationGuard {
+    return new RevocationGuard({
+      store,
+      broker: this.#options.broker,
+      workerId: this.id,
+      held: () => this.#consumer.held,
+      stop: (held, reason) => this.#consumer.stop(held, reason),
+      clock: this.#clock,
+      onError: (operation, error) => this.#report(operation, error),
+    });
   }
 
   async #beat(): Promise<void> {
