@@ -80,7 +80,7 @@ test("a registered task's defaults, encoder and route apply; any other is enqueu
   assert.deepEqual([own?.name, own?.priority, own?.timeLimitMs], ["known", 1, 9_000]);
   const [encoded] = await stage.take();
   assert.deepEqual([encoded?.name, encoded?.meta["__stemArgsEncoder"]], ["coded", "base64"]);
-  assert.equal(JSON.parse(atob(String(encoded?.args))).secret, true);
+  assert.equal(atob(String(encoded?.args)), '{"secret":true}');
   assert.deepEqual((await stage.take("by-route")).map(({ name }) => name), ["routed.far"]);
 });
 
@@ -140,17 +140,17 @@ test("an encoder that never answers fails its own slot, and delays no other", as
       })(),
     },
   });
-  const { slots } = await stage.start({ registry: [stuck], lease: "10s" });
+  const { slots, events } = await stage.start({ registry: [stuck], lease: "10s" });
   await stage.adapter.schedules.upsert({ id: "stuck", spec: { kind: "clocked", at: at(1) }, task: { name: "stuck", args: 1 } });
   await stage.adapter.schedules.upsert({ id: "good", spec: { kind: "interval", everyMs: 1_000 }, task: { name: "work" } });
-  for (let second = 0; second < 8; second++) {
-    for (let step = 0; step < 10; step++) {
-      await stage.clock.advance(100);
-      for (let turn = 0; turn < 20; turn++) await nextTurn();
-    }
+  const isOver = () => slots("slot-failed", "stuck").length === 1 && slots("slot-dispatched", "good").length >= 7;
+  for (let step = 0; step < 500 && !isOver(); step++) {
+    await stage.clock.advance(100);
+    for (let turn = 0; turn < 20; turn++) await nextTurn();
   }
-  assert.deepEqual(slots("slot-failed", "stuck"), [at(1)]);
-  assert.ok(slots("slot-dispatched", "good").length >= 7);
+  assert.ok(isOver(), "both came to their ends");
+  const late = events.flatMap((event) => event.type === "slot-dispatched" ? [event.claim.claimedAt - event.claim.slot] : []);
+  assert.ok(Math.max(...late) < 2_000, `the others were late by ${late.join(", ")} ms, half the lease is 5,000`);
 });
 
 test("jitter delays the task of one slot only, by the same time wherever it is dispatched", async () => {
@@ -303,7 +303,7 @@ test("a store that is away: it says so, waits longer each time, and goes on when
   await stage.pass(2_000);
   isAway = true;
   await stage.pass(20_000, 250);
-  assert.ok(refused >= 4 && refused <= 12, `it asked ${refused} times in 20 s`);
+  assert.ok(refused >= 4 && refused <= 15, `it asked ${refused} times in 20 s`);
   isAway = false;
   await stage.pass(10_000, 250);
   assert.deepEqual(slots("slot-dispatched"), range(1, 32));
@@ -324,7 +324,7 @@ test("a broker that is away: slots are given back, and fire when it is there aga
     await stage.clock.advance(250);
     for (let turn = 0; turn < 10; turn++) await nextTurn();
   }
-  assert.ok(tried >= 4 && tried <= 12, `it tried ${tried} times in 20 s`);
+  assert.ok(tried >= 4 && tried <= 15, `it tried ${tried} times in 20 s`);
   isAway = false;
   await stage.pass(10_000, 250);
   assert.deepEqual(slots("slot-dispatched"), range(1, 30));
