@@ -1,3 +1,5 @@
+import type { BeatTuning } from "../beat/beat-options.ts";
+import { Beat } from "../beat/beat.ts";
 import type { Adapter } from "../contracts/adapter.ts";
 import type { EncoderRegistryOptions } from "../encoding/registry.ts";
 import { ClosedError } from "../errors.ts";
@@ -20,7 +22,12 @@ export interface AppOptions extends EncoderRegistryOptions {
   readonly tasks?: readonly AnyTask[];
   /** How its worker works. @default the worker's defaults */
   readonly worker?: WorkerTuning;
-  /** Whether the worker starts with the first enqueue of a task that is registered here. @default true */
+  /** Whether schedules are dispatched here, and how; `true` for Beat's defaults. @default false: `app.beat` stays idle unless it is started by itself */
+  readonly beat?: boolean | BeatTuning;
+  /**
+   * Whether the worker starts with the first enqueue of a task that is registered here; with `beat`, worker and Beat start as soon as the stores are
+   * connected. When false, nothing runs until `start()`. @default true
+   */
   readonly autoStart?: boolean;
   /** Queues by task name, for tasks that name none. @default none */
   readonly routes?: Routes;
@@ -52,15 +59,21 @@ export class StemApp {
   readonly stem: Stem;
   /** Runs tasks, once it is started. */
   readonly worker: Worker;
+  /** Dispatches schedules, once it is started. */
+  readonly beat: Beat;
+  readonly #hasBeat: boolean;
   readonly #autoStart: boolean;
   #closing: Promise<void> | undefined;
 
   private constructor(stack: StemStack, options: AppFromUrlOptions) {
     const registry = new TaskRegistry(options.tasks);
-    const shared = { ...options, broker: stack.broker, backend: stack.results, registry };
+    const { locks: lockStore, revocations: revokeStore, limiter } = stack;
+    const shared = { ...options, broker: stack.broker, backend: stack.results, lockStore, revokeStore, limiter, registry };
     this.stack = stack;
     this.stem = new Stem(shared);
     this.worker = new Worker({ ...shared, ...options.worker });
+    this.beat = new Beat({ ...shared, store: stack.schedules, ...(typeof options.beat === "object" ? options.beat : {}) });
+    this.#hasBeat = options.beat !== undefined && options.beat !== false;
     this.#autoStart = options.autoStart ?? true;
   }
 
@@ -76,23 +89,27 @@ export class StemApp {
    */
   static async fromUrl(url: string, options: AppFromUrlOptions = {}): Promise<StemApp> {
     const stack = await StemStack.fromUrl(url, options);
+    let app: StemApp | undefined;
     try {
-      return new StemApp(stack, options);
+      app = new StemApp(stack, options);
+      if (app.#hasBeat && app.#autoStart) await app.start();
+      return app;
     } catch (error) {
-      await stack.close();
+      await (app ?? stack).close();
       throw error;
     }
   }
 
-  /** Makes an app on stores that are connected already, with options that a URL cannot say; closing the app closes them. */
+  /** Makes an app on stores that are connected already, with options that a URL cannot say; closing the app closes them. Beat waits for `start()`. */
   static fromAdapter(adapter: Adapter, options: AppOptions = {}): StemApp {
     return new StemApp(StemStack.fromAdapter(adapter), options);
   }
 
-  /** Starts the worker. Calling it again does nothing. */
+  /** Starts the worker, and Beat when the options ask for it. Calling it again does nothing. */
   async start(): Promise<void> {
     this.#requireOpen("start the app");
     await this.worker.start();
+    if (this.#hasBeat) await this.beat.start();
   }
 
   /** Enqueues one task, see {@link Stem.enqueue}; starts the worker first when `autoStart` says so. */
@@ -108,7 +125,7 @@ export class StemApp {
     return await this.stem.enqueue(task, ...parameters);
   }
 
-  /** Shuts the worker down, warm by default, then closes the stores. Calling it again waits for the same end; a stricter mode takes over. */
+  /** Stops Beat, shuts the worker down, warm by default, then closes the stores. Calling it again waits for the same end; a stricter mode takes over. */
   async close(options: ShutdownOptions = {}): Promise<void> {
     // A mistake in the options must not close the stores under a running worker.
     shutdownSettings(options);
@@ -123,7 +140,7 @@ export class StemApp {
 
   async #close(options: ShutdownOptions): Promise<void> {
     try {
-      await this.worker.shutdown(options);
+      await Promise.all([this.beat.stop(), this.worker.shutdown(options)]);
     } finally {
       await this.stack.close();
     }

@@ -45,6 +45,30 @@ test("with autoStart false nothing runs until start", { timeout }, async () => {
   await app.close();
 });
 
+test("an app with Beat runs what falls due, from the start on", { timeout }, async () => {
+  const ran = deferred<number>();
+  const tick = task({ name: "tick", run: (_ctx, args: { n: number }) => ran.resolve(args.n) });
+  const app = await StemApp.inMemory({ tasks: [tick], beat: { id: "beat-of-the-app" } });
+  assert.deepEqual([app.beat.id, app.beat.state, app.worker.state], ["beat-of-the-app", "running", "running"]);
+  const { schedules } = app.stack;
+  await schedules.upsert({ id: "once", spec: { kind: "clocked", at: 0 }, task: { name: "tick", args: { n: 7 } } });
+  assert.equal(await ran.promise, 7);
+  await app.close();
+  assert.equal(app.beat.state, "stopped");
+});
+
+test("Beat runs only where it is asked for, and with autoStart false not before start", { timeout }, async () => {
+  const without = await StemApp.inMemory({ tasks: [add] });
+  await without.start();
+  assert.deepEqual([without.beat.state, without.worker.state], ["idle", "running"]);
+  await without.close();
+  const later = await StemApp.inMemory({ beat: true, autoStart: false });
+  assert.deepEqual([later.beat.state, later.worker.state], ["idle", "idle"]);
+  await later.start();
+  assert.equal(later.beat.state, "running");
+  await later.close();
+});
+
 test("a worker that was stopped stays so, and its app goes on enqueuing", { timeout }, async () => {
   const app = await StemApp.inMemory({ tasks: [add] });
   await app.start();
