@@ -17,7 +17,10 @@ export type { RetryOptions } from "./tasks/signals.ts";
 
 // Producing
 export { Stem } from "./producer/stem.ts";
-export type { EnqueueOptions, EnqueueParameters, StemOptions } from "./producer/stem.ts";
+export type { EnqueueOptions, EnqueueParameters, RevokeTargets, StemOptions } from "./producer/stem.ts";
+export type { RevokeOptions, RevokeOutcome } from "./producer/revoking.ts";
+export type { AnnounceOptions, HeardRevocations } from "./producer/announce-revocations.ts";
+export type { RevocationAnswer } from "./model/control.ts";
 export { TaskHandle } from "./producer/task-handle.ts";
 export type { HandleSources } from "./producer/task-handle.ts";
 export type { Lineage } from "./producer/envelope-builder.ts";
@@ -140,4 +143,4 @@ export {
   UnknownTaskError,
   UnsupportedError,
 } from "./errors.ts";
-export type { StemErrorCode, StemErrorOptions, StoreErrorOptions } from "./errors.ts";
+export type { StemErrorCode, StemErrorOptions, StoreErrorOptions, TaskRevokedErrorOptions } from "./errors.ts";

@@ -3,7 +3,8 @@ import { Beat } from "../beat/beat.ts";
 import type { Adapter } from "../contracts/adapter.ts";
 import type { EncoderRegistryOptions } from "../encoding/registry.ts";
 import { ClosedError } from "../errors.ts";
-import type { EnqueueParameters } from "../producer/stem.ts";
+import type { RevokeOptions, RevokeOutcome } from "../producer/revoking.ts";
+import type { EnqueueParameters, RevokeTargets } from "../producer/stem.ts";
 import { Stem } from "../producer/stem.ts";
 import type { Routes } from "../producer/routing.ts";
 import type { TaskHandle } from "../producer/task-handle.ts";
@@ -123,6 +124,12 @@ export class StemApp {
     const isFirst = this.#autoStart && this.worker.state === "idle" && this.stem.registry.find(name) !== undefined;
     if (isFirst) await this.worker.start();
     return await this.stem.enqueue(task, ...parameters);
+  }
+
+  /** Has tasks not run, or with `terminate` not go on; see {@link Stem.revoke}. */
+  async revoke(targets: RevokeTargets, options: RevokeOptions = {}): Promise<readonly RevokeOutcome[]> {
+    this.#requireOpen("revoke");
+    return await this.stem.revoke(targets, options);
   }
 
   /** Stops Beat, shuts the worker down, warm by default, then closes the stores. Calling it again waits for the same end; a stricter mode takes over. */

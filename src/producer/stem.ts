@@ -1,5 +1,6 @@
 import type { Broker } from "../contracts/broker.ts";
 import type { ResultBackend } from "../contracts/result-backend.ts";
+import type { RevokeStore } from "../contracts/revoke-store.ts";
 import type { WriteOptions } from "../contracts/store.ts";
 import type { TaskSystem } from "../contracts/system.ts";
 import type { TaskLedger } from "../contracts/task-ledger.ts";
@@ -7,13 +8,18 @@ import type { EncoderRegistryOptions } from "../encoding/registry.ts";
 import { ledgerFor } from "../ledger/ledger-for.ts";
 import type { Envelope } from "../model/envelope.ts";
 import { validateId } from "../model/id.ts";
+import type { RevocationTarget } from "../model/revocation.ts";
 import type { Middleware } from "../tasks/middleware.ts";
 import { TaskRegistry } from "../tasks/registry.ts";
 import type { AnyTask, Task } from "../tasks/task.ts";
 import type { CallParameters, NamedCall, TaskCall } from "../tasks/task-call.ts";
 import type { Clock } from "../time/clock.ts";
+import type { AnnounceOptions, HeardRevocations } from "./announce-revocations.ts";
+import { announceRevocations } from "./announce-revocations.ts";
 import type { Lineage } from "./envelope-builder.ts";
 import { Preparer } from "./preparer.ts";
+import type { RevokeOptions, RevokeOutcome, RevokeSources } from "./revoking.ts";
+import { revokeTargets } from "./revoking.ts";
 import type { Routes } from "./routing.ts";
 import type { HandleSources } from "./task-handle.ts";
 import { TaskHandle } from "./task-handle.ts";
@@ -26,6 +32,8 @@ export interface StemOptions extends TaskSystem, EncoderRegistryOptions {
   readonly routes?: Routes;
   /** Code around every enqueue. @default none */
   readonly middleware?: readonly Middleware[];
+  /** Keeps what is revoked. @default none: nothing can be revoked here */
+  readonly revokeStore?: RevokeStore;
   /** Gives ids and instants. @default the system's clock */
   readonly clock?: Clock;
 }
@@ -36,8 +44,11 @@ export type EnqueueOptions<Input = unknown> = TaskCall<Input> & WriteOptions;
 /** The last parameter of `enqueue`: it may be left out when the task takes no arguments. */
 export type EnqueueParameters<Input> = CallParameters<Input, WriteOptions>;
 
+/** What to revoke: the ids of tasks, or other targets; one or many. */
+export type RevokeTargets = string | RevocationTarget | readonly (string | RevocationTarget)[];
+
 /**
- * Enqueues tasks, and finds them again.
+ * Enqueues tasks, finds them again, and revokes them.
  *
  * @example
  * ```ts
@@ -60,6 +71,8 @@ export class Stem {
   readonly registry: TaskRegistry;
   readonly #handleSources: HandleSources;
   readonly #ledger: TaskLedger;
+  readonly #revokeSources: RevokeSources;
+  readonly #clock: Clock | undefined;
   readonly #preparer: Preparer;
 
   /**
@@ -73,7 +86,13 @@ export class Stem {
     this.registry = options.registry instanceof TaskRegistry ? options.registry : new TaskRegistry(options.registry);
     this.#ledger = ledgerFor(options.broker, options.backend);
     this.#preparer = new Preparer({ ...options, registry: this.registry });
-    this.#handleSources = { backend: options.backend, encoders: this.#preparer.encoders };
+    this.#clock = options.clock;
+    this.#revokeSources = { revokeStore: options.revokeStore, ledger: this.#ledger };
+    this.#handleSources = {
+      backend: options.backend,
+      encoders: this.#preparer.encoders,
+      revoke: (id, revokeOptions) => this.#revokeOne(id, revokeOptions),
+    };
   }
 
   /**
@@ -120,6 +139,44 @@ export class Stem {
   handle<Result = unknown>(taskId: string, _task?: Task<unknown, Result>): TaskHandle<Result> {
     return new TaskHandle(validateId(taskId, "a task's id"), false, this.#handleSources);
   }
+
+  /**
+   * Has tasks not run: a task by its id, all of a name that were enqueued before an instant, or all that carry a header value. What waits under a
+   * given id ends at once, other tasks when they are claimed; what runs goes on, unless `terminate` is set: then its `ctx.signal` aborts. Awaiting
+   * such a task throws `TaskRevokedError`. Answers one outcome for each target, in order.
+   *
+   * @throws {ConfigError} when there is no revoke store, or a target or an option cannot be used: nothing was written then.
+   *
+   * @example
+   * ```ts
+   * import { InMemoryBroker, InMemoryResultBackend, InMemoryRevokeStore, Stem } from "@stem/stem";
+   *
+   * const stem = new Stem({ broker: new InMemoryBroker(), backend: new InMemoryResultBackend(), revokeStore: new InMemoryRevokeStore() });
+   * const handle = await stem.enqueue("report", { headers: { tenant: "acme" } });
+   * await handle.revoke({ reason: "not needed any more" });
+   * await stem.revoke([{ kind: "header", header: "tenant", value: "acme" }], { terminate: true, requestedBy: "ops" });
+   * console.log((await handle.status())?.state); // cancelled
+   * ```
+   */
+  async revoke(targets: RevokeTargets, options: RevokeOptions = {}): Promise<readonly RevokeOutcome[]> {
+    const list: readonly (string | RevocationTarget)[] = isMany(targets) ? targets : [targets];
+    return await revokeTargets(list, options, this.#revokeSources);
+  }
+
+  /** Asks every worker to look for revocations now, and tells which of them heard it. Workers learn of revocations without it. */
+  announceRevocations(options: AnnounceOptions = {}): Promise<HeardRevocations> {
+    return announceRevocations(this, { ...(this.#clock === undefined ? {} : { clock: this.#clock }), ...options });
+  }
+
+  async #revokeOne(id: string, options: RevokeOptions): Promise<RevokeOutcome> {
+    const [outcome] = await revokeTargets([id], options, this.#revokeSources);
+    if (outcome === undefined) throw new TypeError("unreachable");
+    return outcome;
+  }
+}
+
+function isMany(targets: RevokeTargets): targets is readonly (string | RevocationTarget)[] {
+  return Array.isArray(targets);
 }
 
 function writeOptions(options: WriteOptions | undefined): WriteOptions {

@@ -4,13 +4,16 @@ import type { EncoderRegistry } from "../encoding/registry.ts";
 import { fromFailure } from "../model/task-failure.ts";
 import type { TaskStatus } from "../model/task-status.ts";
 import { RESULT_ENCODER_META } from "../model/task-status.ts";
+import type { RevokeOptions, RevokeOutcome } from "./revoking.ts";
 
-/** What a handle reads through. */
+/** What a handle reads and acts through. */
 export interface HandleSources {
   /** Where statuses are kept. */
   readonly backend: ResultBackend;
   /** Decodes results. */
   readonly encoders: EncoderRegistry;
+  /** Revokes the task. */
+  readonly revoke: (taskId: string, options: RevokeOptions) => Promise<RevokeOutcome>;
 }
 
 /** One task, seen from anywhere: its status, its progress, its result. */
@@ -49,6 +52,15 @@ export class TaskHandle<Result = unknown> {
   async result(options: WaitOptions = {}): Promise<Result> {
     const status = await this.#sources.backend.waitFor(this.id, options);
     return await this.#unwrap(status);
+  }
+
+  /**
+   * Has the task not run, or with `terminate` not go on; see {@link Stem.revoke}.
+   *
+   * @throws {ConfigError} when there is no revoke store, or an option cannot be used.
+   */
+  revoke(options: RevokeOptions = {}): Promise<RevokeOutcome> {
+    return this.#sources.revoke(this.id, options);
   }
 
   async #unwrap(status: TaskStatus): Promise<Result> {
