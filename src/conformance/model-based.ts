@@ -35,6 +35,10 @@ const ledgerKinds: readonly OperationKind[] = [
   ...["initGroup", "groups", "statuses", "counts", "buried", "advance", "advance", "extend", "sweep"] as const,
 ];
 
+const limiterKinds: readonly OperationKind[] = [
+  ...["take", "take", "take", "enter", "enter", "renewPermits", "leave", "leave", "sweepLimits", "advance", "advance"] as const,
+];
+
 /**
  * Makes the cases that compare an adapter with the reference over random operations. They bring their own drawing and shortening of
  * sequences, so that an adapter's author needs no further package.
@@ -58,6 +62,7 @@ export function modelBasedCases(setting: ModelBasedOptions): readonly Conformanc
       "[T1 T4 T5 T7 T11 T12] random operations of a ledger agree with the memory adapter",
       agrees(ledgerKinds, { ignoresPlaces: true }),
     ),
+    timedLaw("[Q1 Q2 Q5 Q6 Q7 Q8 Q9 Q10] random operations of a rate limiter agree with the memory adapter", agrees(limiterKinds)),
     timedLaw(
       "[A3 B21] random operations of all stores together agree with the memory adapter",
       agrees([...brokerKinds, ...resultKinds, ...ledgerKinds], { ignoresPlaces: true, ignoresOrigins: true }),

@@ -1,15 +1,14 @@
 import { and, eq, gt, sql } from "drizzle-orm";
-import type { RowValues } from "./arguments.ts";
 import type { SqlDatabase } from "./database.ts";
 import { selectInto } from "./insert-rows.ts";
 import type { Statement } from "./statement.ts";
 
 const KEYS = { ns: "text", keys: { key: "text" } } as const;
-const BUCKETS = { ns: "text", buckets: { key: "text", fullAtUs: "ms" } } as const;
-const PERMITS = { ns: "text", permits: { key: "text", holder: "text", ttlMs: "ms" } } as const;
+const BUCKETS = { ns: "text", items: { key: "text", fullAtUs: "ms" } } as const;
+const PERMITS = { ns: "text", items: { key: "text", holder: "text", ttlMs: "ms" } } as const;
 const REF = { key: "text", holder: "text", token: "ms" } as const;
-const REFS = { ns: "text", permits: REF } as const;
-const RENEW = { ns: "text", permits: { ...REF, ttlMs: "ms" } } as const;
+const REFS = { ns: "text", items: REF } as const;
+const RENEW = { ns: "text", items: { ...REF, ttlMs: "ms" } } as const;
 const SWEEP = { ns: "text", limit: "int" } as const;
 
 // The holder of the row that stands for a key as a whole. No holder is called so: ids are not empty.
@@ -69,9 +68,6 @@ export interface LimiterStatements {
   readonly sweepLocks: Statement<typeof SWEEP, { readonly token: number }>;
 }
 
-/** A permit with the time it is given. */
-export type GivenRow = RowValues<(typeof PERMITS)["permits"]>;
-
 /** Makes the statements of a database. */
 export function limiterStatements(database: SqlDatabase): LimiterStatements {
   const { buckets, permits, newPermits } = database.tables;
@@ -95,7 +91,7 @@ export function limiterStatements(database: SqlDatabase): LimiterStatements {
     }),
 
     putBuckets: database.statement("acquire.put", BUCKETS, ({ db, args }) => {
-      const { from, column } = args.buckets;
+      const { from, column } = args.items;
       const source = selectInto(buckets, { ns: args.ns, key: column.key, fullAtUs: column.fullAtUs }, { from, orderBy: column.key });
       return db.insert(buckets).select(source)
         .onConflictDoUpdate({ target: [buckets.ns, buckets.key], set: { fullAtUs: sql`excluded.full_at_us` } })
@@ -122,7 +118,7 @@ export function limiterStatements(database: SqlDatabase): LimiterStatements {
     }),
 
     putPermits: database.statement("enter.put", PERMITS, ({ db, args, dialect }) => {
-      const { from, column } = args.permits;
+      const { from, column } = args.items;
       const expiresAt = sql`${dialect.now} + ${column.ttlMs}`;
       const values = { ns: args.ns, key: column.key, holder: column.holder, expiresAt };
       return db.insert(newPermits).select(selectInto(newPermits, values, { from, orderBy: sql`${column.key}, ${column.holder}` }))
@@ -138,7 +134,7 @@ export function limiterStatements(database: SqlDatabase): LimiterStatements {
     }),
 
     renew: database.statement("renewPermits", RENEW, ({ db, args, dialect: { now } }) => {
-      const { from, column, own } = args.permits;
+      const { from, column, own } = args.items;
       return db.update(permits).set({ expiresAt: sql`${now} + ${column.ttlMs}` }).from(from).where(and(
         sql`${permits.ns} = ${own(args.ns)} and ${permits.key} = ${column.key} and ${permits.holder} = ${column.holder}`,
         eq(permits.token, column.token),
@@ -147,7 +143,7 @@ export function limiterStatements(database: SqlDatabase): LimiterStatements {
     }, { idempotent: true }),
 
     leave: database.statement("leave", REFS, ({ db, args, dialect: { now } }) => {
-      const { from, column } = args.permits;
+      const { from, column } = args.items;
       // SQLite's delete knows no FROM. No two permits have one token.
       return db.delete(permits).where(and(
         eq(permits.ns, args.ns),

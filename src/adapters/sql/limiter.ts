@@ -59,7 +59,7 @@ export class SqlRateLimiter extends LimiterSurface {
         fullAtUs.set(item.key, answer.fullAtUs);
         return toRateDecision(answer);
       });
-      await putBuckets.run({ ns, buckets: Array.from(fullAtUs, ([key, at]) => ({ key, fullAtUs: at })) }, { tx });
+      await putBuckets.run({ ns, items: Array.from(fullAtUs, ([key, at]) => ({ key, fullAtUs: at })) }, { tx });
       return decisions;
     });
   }
@@ -77,8 +77,8 @@ export class SqlRateLimiter extends LimiterSurface {
       const decisions: PermitDecision[] = verdicts.map(({ retryAfterMs }) => ({ retryAfterMs }));
       const given = [...items.entries()].filter(([at]) => verdicts[at]?.isGiven === true);
       for (const round of rounds(given, ([, item]) => nameOf(item))) {
-        const permits = round.flatMap((at) => given[at]?.[1] ?? []).map(({ key, holder, ttlMs }) => ({ key, holder, ttlMs }));
-        const tokens = new Map((await putPermits.run({ ns, permits }, { tx })).map((row) => [nameOf(row), row.token]));
+        const granted = round.flatMap((at) => given[at]?.[1] ?? []).map(({ key, holder, ttlMs }) => ({ key, holder, ttlMs }));
+        const tokens = new Map((await putPermits.run({ ns, items: granted }, { tx })).map((row) => [nameOf(row), row.token]));
         for (const at of round) {
           const [position, { key, holder }] = given[at] ?? [0, { key: "", holder: "" }];
           const token = tokens.get(nameOf({ key, holder }));
@@ -95,7 +95,7 @@ export class SqlRateLimiter extends LimiterSurface {
       await this.#lockPermits(keysOf(items), tx);
       const renewed = items.map(() => false);
       for (const round of rounds(items, nameOf)) {
-        const rows = await this.#statements.renew.run({ ns: this.namespace, permits: round.flatMap((at) => items[at] ?? []) }, { tx });
+        const rows = await this.#statements.renew.run({ ns: this.namespace, items: round.flatMap((at) => items[at] ?? []) }, { tx });
         const tokens = new Map(rows.map((row) => [nameOf(row), row.token]));
         for (const at of round) renewed[at] = isAmong(tokens, items[at]);
       }
@@ -104,8 +104,7 @@ export class SqlRateLimiter extends LimiterSurface {
   }
 
   protected override async leaveBatch(items: readonly PermitRef[]): Promise<readonly boolean[]> {
-    const permits = items.map(({ key, holder, token }) => ({ key, holder, token }));
-    const rows = await this.#statements.leave.run({ ns: this.namespace, permits });
+    const rows = await this.#statements.leave.run({ ns: this.namespace, items });
     const tokens = new Map(rows.map((row) => [nameOf(row), row.token]));
     return items.map((item) => isAmong(tokens, item));
   }

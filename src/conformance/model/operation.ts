@@ -1,3 +1,4 @@
+import type { RateLimit } from "../../contracts/rate-limiter.ts";
 import type { Settlement } from "../../model/delivery.ts";
 import { TASK_STATES, type TaskState, type TerminalState } from "../../model/task-state.ts";
 import type { Random } from "../../time/random.ts";
@@ -73,6 +74,15 @@ export type Operation =
   | { readonly kind: "claimChord"; readonly group: number; readonly leaseMs: number }
   | { readonly kind: "completeChord"; readonly back: number }
   | { readonly kind: "beat"; readonly worker: number; readonly ttlMs: number; readonly processed: number }
+  | { readonly kind: "take"; readonly requests: readonly { readonly bucket: number; readonly rate: number }[] }
+  | {
+    readonly kind: "enter";
+    readonly requests: readonly { readonly key: number; readonly holder: number; readonly limit: number }[];
+    readonly ttl: number;
+  }
+  | { readonly kind: "renewPermits"; readonly back: readonly number[]; readonly ttl: number }
+  | { readonly kind: "leave"; readonly back: readonly number[] }
+  | { readonly kind: "sweepLimits" }
   | { readonly kind: "advance"; readonly ms: number };
 
 /** The kinds of {@link Operation}. */
@@ -82,6 +92,15 @@ export type OperationKind = Operation["kind"];
 export const TASKS = 7;
 /** How many different queues there are. */
 export const QUEUES = 2;
+/** How many different buckets, and keys of permits, there are. */
+export const BUCKETS = 2;
+/** What buckets are asked under: each of them under each. */
+export const RATES: readonly RateLimit[] = Object.freeze([
+  { limit: 5, per: "1s", burst: 3 },
+  { limit: 1, per: "2s" },
+  { limit: 3, per: "1s", burst: 4, tokens: 2 },
+  { limit: 7, per: "1m" },
+]);
 /** How many different groups there are. */
 export const GROUPS = 3;
 
@@ -202,6 +221,14 @@ export function drawOperation(kinds: readonly OperationKind[], random: Random): 
       return { kind, back: int(3) };
     case "beat":
       return { kind, worker: int(3), ttlMs: pick(shortTimes), processed: int(100) };
+    case "take":
+      return { kind, requests: some(4, () => ({ bucket: int(BUCKETS), rate: int(RATES.length) })) };
+    case "enter":
+      return { kind, requests: some(4, () => ({ key: int(BUCKETS), holder: int(4), limit: 1 + int(3) })), ttl: pick(shortTimes) };
+    case "renewPermits":
+      return { kind, back: some(4, () => int(6)), ttl: pick(shortTimes) };
+    case "leave":
+      return { kind, back: some(3, () => int(6)) };
     case "advance":
       return { kind, ms: pick(longTimes.slice(0, maybe(0.05) ? 8 : 6)) };
     case "buried":
@@ -210,6 +237,7 @@ export function drawOperation(kinds: readonly OperationKind[], random: Random): 
     case "workers":
     case "dueChords":
     case "sweep":
+    case "sweepLimits":
       return { kind };
   }
 }

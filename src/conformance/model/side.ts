@@ -1,5 +1,6 @@
 import type { Adapter } from "../../contracts/adapter.ts";
 import type { ClaimOptions } from "../../contracts/broker.ts";
+import type { Permit } from "../../contracts/rate-limiter.ts";
 import type { Completion, TaskLedger } from "../../contracts/task-ledger.ts";
 import type { DeadLetter, Delivery, SettleRequest } from "../../model/delivery.ts";
 import type { Envelope } from "../../model/envelope.ts";
@@ -10,7 +11,7 @@ import type { TaskStatus } from "../../model/task-status.ts";
 import { present } from "../assert.ts";
 import { anotherAttempt, death, putBack, success } from "../ledger-steps.ts";
 import type { DrawnEnd, DrawnTask, Operation } from "./operation.ts";
-import { GROUPS, QUEUES, TASKS } from "./operation.ts";
+import { GROUPS, QUEUES, RATES, TASKS } from "./operation.ts";
 
 const taskId = (task: number) => `task:${task}`;
 const queueName = (queue: number) => `queue ${queue}`;
@@ -38,6 +39,7 @@ export class Side {
   readonly #ledgers: readonly TaskLedger[];
   readonly #deliveries: Delivery[] = [];
   readonly #chords: ChordClaim[] = [];
+  readonly #permits: Permit[] = [];
   readonly #options: SideOptions;
   #turn = 0;
 
@@ -53,7 +55,7 @@ export class Side {
     this.#turn += 1;
     const adapter = present(this.#connections[this.#turn % this.#connections.length], "a connection");
     const ledger = present(this.#ledgers[this.#turn % this.#ledgers.length], "a ledger");
-    const { broker, results } = adapter;
+    const { broker, results, limiter } = adapter;
     switch (operation.kind) {
       case "publish":
         return broker.publish(operation.tasks.map(toEnvelope));
@@ -153,6 +155,24 @@ export class Side {
         const beat = { workerId: `worker ${worker}`, queues: [], concurrency: 1, running: [], processed, startedAt: 1, meta: {} };
         return results.setHeartbeat(beat, ttlMs);
       }
+      case "take":
+        // One by one, at the same time: a call of its own for each, since they differ in what they ask for.
+        return Promise.all(
+          operation.requests.map(({ bucket, rate }) => limiter.acquire(`bucket ${bucket}`, present(RATES[rate], "a rate"))),
+        );
+      case "enter": {
+        const decisions = await limiter.enter(operation.requests.map(({ key, holder, limit }) => ({
+          ...{ key: `key ${key}`, holder: `holder ${holder}`, limit, ttl: operation.ttl },
+        })));
+        this.#permits.push(...decisions.flatMap(({ permit }) => permit ?? []));
+        return decisions.map(({ permit, retryAfterMs }) => ({ retryAfterMs, holder: permit?.holder }));
+      }
+      case "renewPermits":
+        return limiter.renewPermits(this.#permitsOf(operation.back), operation.ttl);
+      case "leave":
+        return limiter.leave(this.#permitsOf(operation.back));
+      case "sweepLimits":
+        return limiter.sweep();
       case "advance":
         return undefined;
     }
@@ -171,6 +191,10 @@ export class Side {
       dueChords: await this.carryOut({ kind: "dueChords" }),
       workers: await this.carryOut({ kind: "workers" }),
     };
+  }
+
+  #permitsOf(back: readonly number[]): readonly Permit[] {
+    return back.flatMap((at) => this.#permits.at(-1 - at) ?? []);
   }
 
   #delivery(back: number): Delivery | undefined {
