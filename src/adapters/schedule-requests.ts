@@ -67,6 +67,7 @@ export function toHistoryLimits({ historyCount = 100, historyAge = "30d" }: Hist
 
 /** Checks an entry, fills in its defaults, and takes a copy as it will come back. */
 export function toScheduleWrite(input: ScheduleInput): ScheduleWrite {
+  requireObject(input, "a schedule");
   const { id, spec, task, startAt, endAt, maxRuns, expiresAfterMs, version } = validateSchedule(input);
   const { timeZone = "UTC", jitterMs = 0, enabled = true, misfire = { kind: "fire-once" }, meta = {} } = input;
   const given = { id, spec, task, timeZone, startAt, endAt, maxRuns, expiresAfterMs, jitterMs, enabled, misfire, meta };
@@ -86,6 +87,7 @@ export function toClaimRequest({ limit, owner, leaseMs }: ClaimDueOptions): Clai
 /** Checks a completion. */
 export function toCompleteItem({ claim, outcome, envelopes }: SlotCompletion): CompleteItem {
   const { id, token, slot } = toClaimRef(claim);
+  requireObject(outcome, "the outcome of a slot");
   const { kind, nextRunAt, taskId, message } = outcome;
   if (!KINDS.includes(kind)) {
     throw new ConfigError(`Cannot use ${show(kind)} as the outcome of a slot: expected "dispatched", "skipped" or "failed"`);
@@ -102,17 +104,15 @@ export function toCompleteItem({ claim, outcome, envelopes }: SlotCompletion): C
     nextRunAt,
     taskId: taskId === undefined ? undefined : validateId(taskId, "a task's id"),
     message: message === undefined || message === "" ? undefined : storableText(message, "the message of an outcome"),
-    envelopes: validateList(envelopes, "the envelopes of a slot").map(validateEnvelope),
+    envelopes: validateList(envelopes, "the envelopes of a slot").map((envelope) => validateEnvelope(requireObject(envelope, "an envelope"))),
   };
 }
 
 /** Checks a claim that comes back. */
 export function toClaimRef(claim: ScheduleClaim): ClaimRef {
-  if (typeof claim?.entry !== "object" || claim.entry === null) {
-    throw new ConfigError(`Cannot use ${show(claim)} as the claim of a slot: expected what claimDue gave`);
-  }
+  const { entry } = requireObject(claim, "the claim of a slot");
   return {
-    id: validateId(claim.entry.id, "a schedule's id"),
+    id: validateId(requireObject(entry, "the entry of a claim").id, "a schedule's id"),
     token: validateInteger(claim.token, "a claim's token"),
     slot: validateInteger(claim.slot, "a claim's slot"),
   };
@@ -121,4 +121,10 @@ export function toClaimRef(claim: ScheduleClaim): ClaimRef {
 /** What makes two claims the same. */
 export function claimKey({ id, token }: Pick<ClaimRef, "id" | "token">): string {
   return `${token} ${id}`;
+}
+
+/** Refuses what untyped callers may give. */
+function requireObject<T>(value: T, what: string): T {
+  if (typeof value === "object" && value !== null) return value;
+  throw new ConfigError(`Cannot use ${show(value)} as ${what}: expected an object`);
 }

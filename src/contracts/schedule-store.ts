@@ -46,8 +46,7 @@ export interface SlotCompletion {
  *   otherwise it checks the claims, then enqueues, then completes: a crash in between repeats the enqueue, which is the same task for as long as the
  *   ledger knows its id. A stale claim enqueues nothing. A slot whose envelope is known already is completed all the same. An envelope that
  *   is none throws `ConfigError` before anything is written.
- * - **S9** `history` tells the latest slots first and is bounded: by count at once or soon, by age with the sweep. It goes with its entry. A slot that is
- *   completed again, after a clock was set back, replaces its line.
+ * - **S9** `history` tells the latest slots first and is bounded: by count at once or soon, by age with the sweep. It goes with its entry.
  * - **S10** `nextDueIn` tells how long until something may be claimed, and `watch` wakes when that may have become less, from any process: by an upsert,
  *   a removal, a completion, or claims given back.
  * - **S11** Namespaces isolate; bad arguments throw `ConfigError`; after `close` calls throw `ClosedError`.

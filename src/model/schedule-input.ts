@@ -16,6 +16,9 @@ const dayMs = 86_400_000;
 // Ten years, as for every duration.
 const longestMs = 3_650 * dayMs;
 
+// What a column of 32 bits holds: 68 years of seconds.
+const MAX_RUNS = 2 ** 31 - 1;
+
 /** How many missed slots a catch-up may fire at most. */
 export const MAX_CATCH_UP = 1_000;
 
@@ -33,7 +36,7 @@ export function validateSchedule(input: ScheduleInput): ScheduleInput {
   zoneOf(input.timeZone ?? "UTC");
   validateTask(input.task, what);
   validateSpan(input, what);
-  optional(input.maxRuns, `maxRuns of ${what}`, { min: 1 });
+  optional(input.maxRuns, `maxRuns of ${what}`, { min: 1, max: MAX_RUNS });
   optional(input.expiresAfterMs, `expiresAfterMs of ${what}`, { min: 1, max: longestMs });
   optional(input.version, `version of ${what}`);
   validateJitter(input, what);

@@ -69,7 +69,7 @@ function statementsOf(database: SqlDatabase) {
       ({ db, args, dialect: { now } }) => {
         const { from, column: { id: scheduleId, slot, kind, taskId, message }, position } = args.items;
         const values = { ns: args.ns, scheduleId, slot, kind, taskId, message, completedAt: now };
-        // A clock that was set back, or a plan that was changed, can bring a slot again.
+        // No slot comes twice in the life of an entry. Should there be a line of it all the same, it must not keep the entry from going on.
         return db.insert(runs).select(selectInto(runs, values, { from, orderBy: position })).onConflictDoUpdate({
           target: [runs.ns, runs.scheduleId, runs.slot],
           set: {
