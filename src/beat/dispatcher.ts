@@ -8,6 +8,7 @@ import type { Clock } from "../time/clock.ts";
 import { withDeadline } from "../time/sleep.ts";
 import { decideSlot } from "./due.ts";
 import type { BeatEvent } from "./events.ts";
+import type { SlotCall } from "./slot-call.ts";
 import { slotCall } from "./slot-call.ts";
 
 /** What dispatching needs. */
@@ -32,6 +33,13 @@ export interface DispatcherOptions {
 
 const MAX_BATCH = 500;
 
+/** A claimed slot, and its call, which is on its way, as are those of all slots that were claimed with it. */
+interface NamedSlot {
+  readonly claim: ScheduleClaim;
+  readonly call: Promise<SlotCall>;
+  readonly all: Promise<unknown>;
+}
+
 /** Turns claimed slots into tasks: each on its own, so that a slow or bad one holds up no other; written together. */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
@@ -48,23 +56,15 @@ export class Dispatcher {
   }
 
   /**
-   * Brings one claimed slot to its end. Never rejects; answers false when a store was away: the claim is given back then.
+   * Brings claimed slots to their ends, each by itself. The promises never reject; false says that a store was away: the claim is given back then.
    *
    * @param held Aborted when this instance may dispatch no longer: what was not handed to the store by then is given back.
    */
-  async dispatch(claim: ScheduleClaim, held: AbortSignal): Promise<boolean> {
-    try {
-      const completion = await this.#decide(claim);
-      if (!held.aborted) return await this.#complete(completion);
-      await this.giveBack([claim]);
-      return true;
-    } catch (error) {
-      this.#options.onError(`dispatch schedule "${claim.entry.id}"`, error);
-      // What cannot be computed here is left to its lease, and to another instance; what a store refused for now can be claimed again at once.
-      if (!isAway(error)) return true;
-      await this.giveBack([claim]);
-      return false;
-    }
+  dispatch(claims: readonly ScheduleClaim[], held: AbortSignal): readonly Promise<boolean>[] {
+    const named = claims.map((claim) => ({ claim, call: slotCall(claim, this.#options.leaseMs) }));
+    // Hashes are made elsewhere and come back one by one: without this the first would be written before the second is there.
+    const all = Promise.allSettled(named.map(({ call }) => call));
+    return named.map((slot) => this.#dispatch({ ...slot, all }, held));
   }
 
   /** Gives claims back, so that others need not wait for their leases. */
@@ -78,18 +78,35 @@ export class Dispatcher {
     }
   }
 
-  async #decide(claim: ScheduleClaim): Promise<SlotCompletion> {
+  async #dispatch(slot: NamedSlot, held: AbortSignal): Promise<boolean> {
+    const { claim } = slot;
+    try {
+      const completion = await this.#decide(slot);
+      if (!held.aborted) return await this.#complete(completion);
+      await this.giveBack([claim]);
+      return true;
+    } catch (error) {
+      this.#options.onError(`dispatch schedule "${claim.entry.id}"`, error);
+      // What cannot be computed here is left to its lease, and to another instance; what a store refused for now can be claimed again at once.
+      if (!isAway(error)) return true;
+      await this.giveBack([claim]);
+      return false;
+    }
+  }
+
+  async #decide({ claim, call, all }: NamedSlot): Promise<SlotCompletion> {
     const decision = decideSlot(claim, this.#options.graceMs);
     const next = decision.nextRunAt === undefined ? {} : { nextRunAt: decision.nextRunAt };
     if (decision.kind === "skip") {
       return { claim, outcome: { kind: "skipped", message: decision.message, ...next }, envelopes: [] };
     }
     try {
-      const call = await slotCall(claim, this.#options.leaseMs);
-      const prepared = Promise.resolve(this.#options.preparer.prepare(call));
-      const message = `Cannot prepare task "${call.id}" in time`;
+      await all;
+      const { id: taskId, ...rest } = await call;
+      const prepared = Promise.resolve(this.#options.preparer.prepare({ ...rest, id: taskId }));
+      const message = `Cannot prepare task "${taskId}" in time`;
       const envelope = await withDeadline(prepared, this.#options.leaseMs / 2, { clock: this.#options.clock, message });
-      return { claim, outcome: { kind: "dispatched", taskId: call.id, ...next }, envelopes: [envelope] };
+      return { claim, outcome: { kind: "dispatched", taskId, ...next }, envelopes: [envelope] };
     } catch (error) {
       if (isAway(error)) throw error;
       return { claim, outcome: { kind: "failed", message: messageOf(error), ...next }, envelopes: [] };

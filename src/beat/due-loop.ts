@@ -81,7 +81,7 @@ export class DueLoop {
   }
 
   async #dispatchAll(claims: readonly ScheduleClaim[], held: AbortSignal): Promise<void> {
-    const ended = Promise.all(claims.map((claim) => this.#track(this.#options.dispatcher.dispatch(claim, held))));
+    const ended = Promise.all(this.#options.dispatcher.dispatch(claims, held).map((dispatching) => this.#track(dispatching)));
     // The deadline says that some take longer, which is no failure.
     await withDeadline(ended, AWAITED_MS, { clock: this.#options.clock }).catch(() => undefined);
   }

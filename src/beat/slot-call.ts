@@ -5,8 +5,11 @@ import type { NamedCall } from "../tasks/task-call.ts";
 /** The meta keys under which a task finds the schedule and the slot (epoch milliseconds) that enqueued it. */
 export const SCHEDULE_META = { id: "__stemScheduleId", slot: "__stemScheduleSlot" } as const;
 
+/** The call that a slot makes. */
+export type SlotCall = NamedCall & { readonly id: string };
+
 /** Writes a claimed slot as a call of its task, which then is prepared as any other call. */
-export async function slotCall(claim: ScheduleClaim, leaseMs: number): Promise<NamedCall & { readonly id: string }> {
+export async function slotCall(claim: ScheduleClaim, leaseMs: number): Promise<SlotCall> {
   const { entry, slot, claimedAt } = claim;
   const { task } = entry;
   const { taskId, share } = await slotIdentity(entry, slot);
