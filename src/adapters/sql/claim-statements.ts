@@ -50,7 +50,9 @@ export class ClaimStatements {
       const { args, tables, dialect } = parts;
       return this.#claim(
         parts,
-        sql`(select ${tables.tasks.seq} from ${tables.tasks} where ${inQueue(parts, args.queue)}
+        sql`(select ${tables.tasks.seq} from ${tables.tasks} where ${inQueue(parts, args.queue)} and not ${
+          isPaused(tables, args.ns, args.queue)
+        }
         order by ${tables.tasks.priority} desc, ${tables.tasks.seq} limit ${args.limit}${dialect.skipLocked})`,
       );
     });
@@ -105,11 +107,13 @@ type ClaimParts = Omit<StatementParts<typeof ONE_QUEUE>, "args"> & { readonly ar
 
 /** The first of each queue, numbered within it: by that number and the order of the queues, at most `limit` in all. */
 function headsOf(parts: StatementParts<typeof MANY_QUEUES>, count: number): SQL {
-  const { tables: { tasks }, args, dialect } = parts;
+  const { tables, args, dialect } = parts;
+  const { tasks } = tables;
+  const { from, column } = args.queues;
   const arms = Array.from({ length: count }, (_, at) => {
-    const queue = sql`(select ${args.queues.column.queue} from ${args.queues.from} where ${args.queues.column.at} = ${
-      sql.raw(String(at))
-    })`;
+    // No queue at all when it is paused. Unpacking the batch once more for that would cost more than the look-up.
+    const queue = sql`(select ${column.queue} from ${from} where ${column.at} = ${sql.raw(String(at))}
+      and not ${isPaused(tables, args.ns, column.queue)})`;
     return sql`select * from (select ${tasks.seq} as seq, ${tasks.priority} as priority, ${sql.raw(String(at))} as arm from ${tasks}
       where ${inQueue(parts, queue)} order by ${tasks.priority} desc, ${tasks.seq} limit ${args.limit}${dialect.skipLocked}) as ${
       sql.identifier(`arm${at}`)
@@ -119,10 +123,8 @@ function headsOf(parts: StatementParts<typeof MANY_QUEUES>, count: number): SQL 
     from (${sql.join(arms, sql` union all `)}) as heads) as turns order by turn, arm limit ${args.limit})`;
 }
 
-/** What is ready in a queue; nothing when it is paused, which depends on no row and so is looked up once. */
-function inQueue({ tables, args }: Pick<ClaimParts, "tables" | "args">, queue: SQL): SQL {
-  const { tasks } = tables;
-  return sql`${tasks.ns} = ${args.ns} and ${tasks.queue} = ${queue} and ${tasks.phase} = 0 and not ${isPaused(tables, args.ns, queue)}`;
+function inQueue({ tables: { tasks }, args }: Pick<ClaimParts, "tables" | "args">, queue: SQL): SQL {
+  return sql`${tasks.ns} = ${args.ns} and ${tasks.queue} = ${queue} and ${tasks.phase} = 0`;
 }
 
 /** Records that a task runs: keeps what a later status says, and clears what an earlier attempt left. */
