@@ -39,6 +39,11 @@ const limiterKinds: readonly OperationKind[] = [
   ...["take", "take", "take", "enter", "enter", "renewPermits", "leave", "leave", "sweepLimits", "advance", "advance"] as const,
 ];
 
+const lockKinds: readonly OperationKind[] = [
+  ...["lock", "lock", "lock", "renewLocks", "renewLocks", "unlock", "unlock", "handOver", "currentLocks"] as const,
+  ...["holders", "sweepLocks", "advance", "advance"] as const,
+];
+
 /**
  * Makes the cases that compare an adapter with the reference over random operations. They bring their own drawing and shortening of
  * sequences, so that an adapter's author needs no further package.
@@ -62,6 +67,7 @@ export function modelBasedCases(setting: ModelBasedOptions): readonly Conformanc
       "[T1 T4 T5 T7 T11 T12] random operations of a ledger agree with the memory adapter",
       agrees(ledgerKinds, { ignoresPlaces: true }),
     ),
+    timedLaw("[L1 L3 L4 L5 L6 L11 L13] random operations of a lock store agree with the memory adapter", agrees(lockKinds)),
     timedLaw("[Q1 Q2 Q5 Q6 Q7 Q8 Q9 Q10] random operations of a rate limiter agree with the memory adapter", agrees(limiterKinds)),
     timedLaw(
       "[A3 B21] random operations of all stores together agree with the memory adapter",

@@ -2,6 +2,7 @@
 
 import type { Adapter } from "../../src/contracts/adapter.ts";
 import type { Broker } from "../../src/contracts/broker.ts";
+import type { LockStore } from "../../src/contracts/lock-store.ts";
 import type { RateLimiter } from "../../src/contracts/rate-limiter.ts";
 import type { ResultBackend } from "../../src/contracts/result-backend.ts";
 import type { TaskLedger } from "../../src/contracts/task-ledger.ts";
@@ -47,6 +48,8 @@ export interface Defect {
   readonly broker?: (scope: Scope) => Partial<Broker>;
   /** What its result backend does otherwise. */
   readonly results?: (scope: Scope) => Partial<ResultBackend>;
+  /** What its lock store does otherwise. */
+  readonly locks?: (scope: Scope) => Partial<LockStore>;
   /** What its rate limiter does otherwise. */
   readonly limiter?: (scope: Scope) => Partial<RateLimiter>;
   /** What its joined ledger does otherwise. */
@@ -95,6 +98,7 @@ function wrap(defect: Partial<Defect>, parts: Omit<Scope, "ledger">): Adapter {
   const scope: Scope = { ...parts, ledger };
   const broker: Broker = { ...soundBroker(scope, () => broker), ...defect.broker?.(scope) };
   const results: ResultBackend = { ...soundResults(sound.results, () => results), ...defect.results?.(scope) };
+  const locks: LockStore = { ...soundLocks(sound.locks, () => locks), ...defect.locks?.(scope) };
   const limiter: RateLimiter = { ...soundLimiter(sound.limiter, () => limiter), ...defect.limiter?.(scope) };
   soundBackends.set(results, sound.results);
   const joinWith: Broker["joinWith"] = (backend) => {
@@ -106,6 +110,7 @@ function wrap(defect: Partial<Defect>, parts: Omit<Scope, "ledger">): Adapter {
   return {
     ...sound,
     ...{ broker: Object.assign(broker, joining), results, close, [Symbol.asyncDispose]: close },
+    locks,
     limiter,
     ...defect.adapter?.(scope),
   };
@@ -161,6 +166,23 @@ function soundResults(inner: ResultBackend, self: () => ResultBackend): ResultBa
     claimChord: (id, options) => inner.claimChord(id, options),
     completeChord: (claim) => inner.completeChord(claim),
     dueChords: (options) => inner.dueChords(options),
+    close: () => inner.close(),
+    [Symbol.asyncDispose]: () => inner.close(),
+  };
+}
+
+function soundLocks(inner: LockStore, self: () => LockStore): LockStore {
+  return {
+    acquire: (key, options) => inner.acquire(key, options),
+    acquireAll: (requests, options) => inner.acquireAll(requests, options),
+    renew: async (lock, ttl) => (await self().renewAll([lock], ttl))[0],
+    renewAll: (locks, ttl) => inner.renewAll(locks, ttl),
+    release: async (lock) => (await self().releaseAll([lock]))[0] ?? false,
+    releaseAll: (locks, options) => inner.releaseAll(locks, options),
+    transfer: (lock, to, options) => inner.transfer(lock, to, options),
+    ownerOf: (key) => inner.ownerOf(key),
+    isCurrent: (lock, options) => inner.isCurrent(lock, options),
+    sweep: (options) => inner.sweep(options),
     close: () => inner.close(),
     [Symbol.asyncDispose]: () => inner.close(),
   };

@@ -83,6 +83,12 @@ export type Operation =
   | { readonly kind: "renewPermits"; readonly back: readonly number[]; readonly ttl: number }
   | { readonly kind: "leave"; readonly back: readonly number[] }
   | { readonly kind: "sweepLimits" }
+  | { readonly kind: "lock"; readonly requests: readonly { readonly key: number; readonly owner: number; readonly ttl: number }[] }
+  | { readonly kind: "renewLocks"; readonly back: readonly number[]; readonly ttl: number }
+  | { readonly kind: "unlock"; readonly back: readonly number[] }
+  | { readonly kind: "handOver"; readonly back: number; readonly owner: number; readonly ttl: number }
+  | { readonly kind: "currentLocks"; readonly back: readonly number[] }
+  | { readonly kind: "holders" | "sweepLocks" }
   | { readonly kind: "advance"; readonly ms: number };
 
 /** The kinds of {@link Operation}. */
@@ -101,6 +107,8 @@ export const RATES: readonly RateLimit[] = Object.freeze([
   { limit: 3, per: "1s", burst: 4, tokens: 2 },
   { limit: 7, per: "1m" },
 ]);
+/** How many different keys of locks there are. */
+export const LOCKS = 3;
 /** How many different groups there are. */
 export const GROUPS = 3;
 
@@ -229,6 +237,15 @@ export function drawOperation(kinds: readonly OperationKind[], random: Random): 
       return { kind, back: some(4, () => int(6)), ttl: pick(shortTimes) };
     case "leave":
       return { kind, back: some(3, () => int(6)) };
+    case "lock":
+      return { kind, requests: some(4, () => ({ key: int(LOCKS), owner: int(3), ttl: pick(shortTimes) })) };
+    case "renewLocks":
+      return { kind, back: some(3, () => int(6)), ttl: pick(shortTimes) };
+    case "unlock":
+    case "currentLocks":
+      return { kind, back: some(3, () => int(6)) };
+    case "handOver":
+      return { kind, back: int(4), owner: int(3), ttl: pick(shortTimes) };
     case "advance":
       return { kind, ms: pick(longTimes.slice(0, maybe(0.05) ? 8 : 6)) };
     case "buried":
@@ -238,6 +255,8 @@ export function drawOperation(kinds: readonly OperationKind[], random: Random): 
     case "dueChords":
     case "sweep":
     case "sweepLimits":
+    case "sweepLocks":
+    case "holders":
       return { kind };
   }
 }

@@ -1,5 +1,6 @@
 import type { Adapter } from "../../contracts/adapter.ts";
 import type { ClaimOptions } from "../../contracts/broker.ts";
+import type { StoredLock } from "../../contracts/lock-store.ts";
 import type { Permit } from "../../contracts/rate-limiter.ts";
 import type { Completion, TaskLedger } from "../../contracts/task-ledger.ts";
 import type { DeadLetter, Delivery, SettleRequest } from "../../model/delivery.ts";
@@ -11,12 +12,14 @@ import type { TaskStatus } from "../../model/task-status.ts";
 import { present } from "../assert.ts";
 import { anotherAttempt, death, putBack, success } from "../ledger-steps.ts";
 import type { DrawnEnd, DrawnTask, Operation } from "./operation.ts";
-import { GROUPS, QUEUES, RATES, TASKS } from "./operation.ts";
+import { GROUPS, LOCKS, QUEUES, RATES, TASKS } from "./operation.ts";
 
 const taskId = (task: number) => `task:${task}`;
 const queueName = (queue: number) => `queue ${queue}`;
+const lockKey = (key: number) => `lock ${key}`;
 const groupId = (group: number) => `group/${group}`;
 const allTasks = Array.from({ length: TASKS }, (_, task) => taskId(task));
+const allLocks = Array.from({ length: LOCKS }, (_, key) => lockKey(key));
 const allGroups = Array.from({ length: GROUPS }, (_, group) => groupId(group));
 
 /** What a {@link Side} leaves out, because an adapter that keeps delivery and status in one row may differ in it. */
@@ -40,6 +43,7 @@ export class Side {
   readonly #deliveries: Delivery[] = [];
   readonly #chords: ChordClaim[] = [];
   readonly #permits: Permit[] = [];
+  readonly #locks: StoredLock[] = [];
   readonly #options: SideOptions;
   #turn = 0;
 
@@ -55,7 +59,7 @@ export class Side {
     this.#turn += 1;
     const adapter = present(this.#connections[this.#turn % this.#connections.length], "a connection");
     const ledger = present(this.#ledgers[this.#turn % this.#ledgers.length], "a ledger");
-    const { broker, results, limiter } = adapter;
+    const { broker, results, limiter, locks } = adapter;
     switch (operation.kind) {
       case "publish":
         return broker.publish(operation.tasks.map(toEnvelope));
@@ -155,6 +159,27 @@ export class Side {
         const beat = { workerId: `worker ${worker}`, queues: [], concurrency: 1, running: [], processed, startedAt: 1, meta: {} };
         return results.setHeartbeat(beat, ttlMs);
       }
+      case "lock":
+        return this.#locked(
+          await locks.acquireAll(operation.requests.map(({ key, owner, ttl }) => ({ key: lockKey(key), owner: `owner ${owner}`, ttl }))),
+        );
+      case "renewLocks":
+        return locks.renewAll(this.#locksOf(operation.back), operation.ttl);
+      case "unlock":
+        return locks.releaseAll(this.#locksOf(operation.back));
+      case "handOver": {
+        const [lock] = this.#locksOf([operation.back]);
+        const to = { owner: `owner ${operation.owner}`, ttl: operation.ttl };
+        return lock === undefined ? "nothing" : this.#locked([await locks.transfer(lock, to)]);
+      }
+      case "currentLocks":
+        return Promise.all(this.#locksOf(operation.back).map((lock) => locks.isCurrent(lock)));
+      case "holders":
+        return (await Promise.all(allLocks.map((key) => locks.ownerOf(key)))).map(withoutToken);
+      case "sweepLocks":
+        // How many differs: a store may keep what was given back for a while.
+        await locks.sweep();
+        return undefined;
       case "take":
         // One by one, at the same time: a call of its own for each, since they differ in what they ask for.
         return Promise.all(
@@ -190,11 +215,26 @@ export class Side {
       groups: await this.carryOut({ kind: "groups" }),
       dueChords: await this.carryOut({ kind: "dueChords" }),
       workers: await this.carryOut({ kind: "workers" }),
+      locks: await this.carryOut({ kind: "holders" }),
     };
   }
 
   #permitsOf(back: readonly number[]): readonly Permit[] {
     return back.flatMap((at) => this.#permits.at(-1 - at) ?? []);
+  }
+
+  /** Remembers what was got. Tokens are compared with the latest one only: they have to rise, and not to be the same. */
+  #locked(found: readonly (StoredLock | undefined)[]): readonly unknown[] {
+    return found.map((lock) => {
+      if (lock === undefined) return undefined;
+      const isHigher = lock.token > Math.max(0, ...this.#locks.filter(({ key }) => key === lock.key).map(({ token }) => token));
+      this.#locks.push(lock);
+      return { ...withoutToken(lock), isHigher };
+    });
+  }
+
+  #locksOf(back: readonly number[]): readonly StoredLock[] {
+    return back.flatMap((at) => this.#locks.at(-1 - at) ?? []);
   }
 
   #delivery(back: number): Delivery | undefined {
@@ -265,4 +305,10 @@ async function allPages<T>(page: (cursor: { readonly cursor?: string }) => Promi
     if (found.cursor === undefined || items.length > 1_000) return items;
     cursor = { cursor: found.cursor };
   }
+}
+
+function withoutToken(lock: StoredLock | undefined): Omit<StoredLock, "token"> | undefined {
+  if (lock === undefined) return undefined;
+  const { token: _token, ...rest } = lock;
+  return rest;
 }
