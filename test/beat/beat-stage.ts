@@ -17,8 +17,8 @@ export interface BeatStage extends AsyncDisposable {
   start(options?: Partial<BeatOptions>): Promise<StagedBeat>;
   /** Writes a schedule; every Beat has looked at it when this resolves. */
   schedule(input: Partial<ScheduleInput> & Pick<ScheduleInput, "id">): Promise<void>;
-  /** Moves time, in steps of at most `stepMs`; every Beat sleeps again when this resolves. */
-  pass(ms: number, stepMs?: number): Promise<void>;
+  /** Moves time, in steps of at most `stepMs`; every Beat sleeps again when this resolves, but for so many slots that do not come to their end. */
+  pass(ms: number, stepMs?: number, stuck?: number): Promise<void>;
   /** Everything that waits in a queue, by the order of claiming; hidden ones are not among them. */
   take(queue?: string): Promise<readonly Envelope[]>;
 }
@@ -79,10 +79,10 @@ export function setBeatStage(): BeatStage {
       await adapter.schedules.upsert({ spec: { kind: "interval", everyMs: 1_000 }, task: { name: "work" }, ...input });
       await settle();
     },
-    pass: async (ms, stepMs = 1_000) => {
+    pass: async (ms, stepMs = 1_000, stuck = 0) => {
       for (let left = ms; left > 0; left -= stepMs) {
         await clock.advance(Math.min(stepMs, left));
-        await settle();
+        await traffic.settle(stuck);
       }
     },
     take: async (queue = "default") => {
@@ -128,9 +128,9 @@ class Traffic {
   }
 
   /** Resolves once nothing is under way, and nothing begins by itself. */
-  async settle(): Promise<void> {
+  async settle(stuck = 0): Promise<void> {
     let calls = -1;
-    for (let turns = 0; this.#busy > 0 || this.#calls !== calls; turns++) {
+    for (let turns = 0; this.#busy > stuck || this.#calls !== calls; turns++) {
       assert.ok(turns < 100_000, "the Beats do not come to rest");
       calls = this.#calls;
       for (let count = 0; count < 5; count++) await nextTurn();
