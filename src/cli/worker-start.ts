@@ -2,7 +2,8 @@ import { hostname } from "node:os";
 import { stackSettings } from "../app/config.ts";
 import { StemApp } from "../app/stem-app.ts";
 import { ConfigError } from "../errors.ts";
-import type { WorkerTuning } from "../worker/worker-options.ts";
+import type { ShutdownOptions, WorkerTuning } from "../worker/worker-options.ts";
+import { shutdownSettings } from "../worker/worker-options.ts";
 import type { CommandContext, Flag } from "./command.ts";
 import { listOf, wholeNumber } from "./command.ts";
 import type { ExitCode } from "./exit-code.ts";
@@ -53,6 +54,9 @@ export async function startWorker({ io, environment, output, options }: CommandC
   try {
     const modules = listOf(options.tasks) ?? [];
     if (modules.length === 0) throw new ConfigError("Cannot start a worker without tasks: pass --tasks ./tasks.ts, or set STEM_TASKS");
+    const shutdown = options.timeout === undefined ? {} : { timeout: options.timeout };
+    // Now, not when the signal comes.
+    shutdownSettings(shutdown);
     const loaded = await loadTasks(modules, io);
     const log = new LogLines(io, output, { quiet: options.quiet === true });
     const { url, ...settings } = stackSettings(environment);
@@ -60,7 +64,7 @@ export async function startWorker({ io, environment, output, options }: CommandC
     const worker = { ...loaded.worker, ...tuning(options), meta: { host: hostname(), processId: io.processId, runtime: io.runtime } };
     const app = await StemApp.fromUrl(url, { ...loaded, ...settings, worker, logger: log.logger, autoStart: false });
     try {
-      return await runUntilStopped(app, { log, stop, timeout: options.timeout });
+      return await runUntilStopped(app, { log, stop, shutdown });
     } finally {
       await app.close({ mode: "hard" });
     }
@@ -71,7 +75,7 @@ export async function startWorker({ io, environment, output, options }: CommandC
 
 async function runUntilStopped(
   app: StemApp,
-  { log, stop, timeout }: { readonly log: LogLines; readonly stop: StopRequests; readonly timeout: string | undefined },
+  { log, stop, shutdown }: { readonly log: LogLines; readonly stop: StopRequests; readonly shutdown: ShutdownOptions },
 ): Promise<ExitCode> {
   const { worker } = app;
   worker.subscribe((event) => event.type === "started" ? undefined : logWorkerEvent(log, event));
@@ -80,7 +84,7 @@ async function runUntilStopped(
   log.write("info", "started", { worker: worker.id, tasks: worker.registry.tasks.map(({ name }) => name) });
   stop.subscribe((mode) => {
     log.write("info", "stop-requested", { mode });
-    worker.shutdown({ mode, ...(timeout === undefined ? {} : { timeout }) }).catch((error: unknown) => {
+    worker.shutdown({ ...shutdown, mode }).catch((error: unknown) => {
       failed = true;
       log.write("error", "stop-failed", { error });
     });

@@ -6,8 +6,8 @@ import { test } from "node:test";
 import { StemApp } from "../../src/mod.ts";
 import { deferred } from "../../src/async/deferred.ts";
 import { withDeadline } from "../../src/time/sleep.ts";
+import { runtimesHere } from "../chaos/stage.ts";
 import { createServerFolder } from "../support/server-folder.ts";
-import { runtimeNames } from "../support/runtimes.ts";
 import { needsPostgres, postgresUrl } from "../support/servers.ts";
 import { withSchema } from "../sql/databases.ts";
 import { assertHolds, call, callJson, type CallOptions, type Running, start } from "./call.ts";
@@ -99,7 +99,7 @@ test("the warm end may take as long as --timeout says", { timeout }, () =>
   }));
 
 test(
-  "flags have variables, and what they say is checked before anything is connected",
+  "flags have variables, and what they say is checked before the worker starts",
   { timeout },
   () =>
     onFile(async ({ environment }) => {
@@ -118,7 +118,7 @@ test(
         [[...TASKS, "--concurrency", "many"], /Cannot use "many" as --concurrency: expected a whole number/],
         [[...TASKS, "--concurrency", "0"], /concurrency/],
         [[...TASKS, "--lease", "soon"], /Cannot use "soon" as lease/],
-        [[...TASKS, "--timeout", "soon"], /Cannot use "soon" as timeout/],
+        [[...TASKS, "--timeout", "soon"], /Cannot use "soon" as the timeout of a shutdown/],
         [[...TASKS, "--name", ""], /worker's id/],
         [[...TASKS, "--queues", ""], /queues/],
       ];
@@ -131,8 +131,8 @@ test(
     }),
 );
 
-for (const runtime of runtimeNames) {
-  test(`a worker process on ${runtime} runs a task and ends with 0 on SIGTERM`, { timeout }, () =>
+for (const { id, runtime } of runtimesHere()) {
+  test(`a worker process on ${id} runs a task and ends with 0 on SIGTERM`, { timeout }, () =>
     onFile(async ({ url, environment }) => {
       await using program = startProgram(["worker", "start", ...TASKS], { runtime, environment });
       await program.hear(/started worker=/);
