@@ -32,6 +32,11 @@ export class Output {
     if (!this.json) this.#io.writeError(`${text}\n`);
   }
 
+  /** Tells what went wrong, beside the result: `code` is for programs. */
+  problem(code: string, message: string, retryable = false): void {
+    this.#io.writeError(this.json ? `${JSON.stringify({ error: { code, message, retryable } })}\n` : `stem: ${message}\n`);
+  }
+
   /** Colours a text, where that can be seen. */
   paint(meaning: Meaning, text: string): string {
     // Whether the terminal wants colours was decided above; the runtime would ask its own standard output.

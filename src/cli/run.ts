@@ -8,7 +8,9 @@ import type { ExitCode } from "./exit-code.ts";
 import { EXIT, exitCodeOf } from "./exit-code.ts";
 import type { CliIo } from "./io.ts";
 import { addMigrateCommands } from "./migrate.ts";
+import { Output } from "./output.ts";
 import { hideKnown, redact } from "./redact.ts";
+import { addScheduleCommands } from "./schedule.ts";
 import { addWorkerCommands } from "./worker.ts";
 
 const NO_ERROR = ["commander.helpDisplayed", "commander.version"];
@@ -46,28 +48,26 @@ function program(call: Call): Command {
     })
     .addHelpText("after", "\nWhere the stores are is read from STEM_URL and its like; each has a flag too. See docs/cli.md.");
   addWorkerCommands(stem, call);
+  addScheduleCommands(stem, call);
   addMigrateCommands(stem, call);
   return stem;
 }
 
 function report(error: unknown, { io, json }: { readonly io: CliIo; readonly json: boolean }): ExitCode {
+  const output = new Output(io, { json });
   if (error instanceof CommanderError) {
     if (NO_ERROR.includes(error.code)) return EXIT.ok;
     // Help that was not asked for stands in the standard error already.
-    if (error.code !== "commander.help") tell("USAGE", error.message.replace(/^error: /, "").replaceAll(/\s*\n/g, " "));
+    if (error.code !== "commander.help") output.problem("USAGE", error.message.replace(/^error: /, "").replaceAll(/\s*\n/g, " "));
     return EXIT.usage;
   }
   if (StemError.is(error)) {
-    tell(error.code, error.message, error.retryable);
+    output.problem(error.code, error.message, error.retryable);
     return exitCodeOf(error.code);
   }
   // A mistake in a task module, or one of ours: where it happened helps more than what it is called.
-  tell("UNEXPECTED", json ? describe(error) : inspect(error));
+  output.problem("UNEXPECTED", json ? describe(error) : inspect(error));
   return EXIT.failed;
-
-  function tell(code: string, message: string, retryable = false): void {
-    io.writeError(json ? `${JSON.stringify({ error: { code, message, retryable } })}\n` : `stem: ${message}\n`);
-  }
 }
 
 function describe(error: unknown): string {
