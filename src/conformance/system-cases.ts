@@ -1,4 +1,5 @@
 import type { ConformanceCase } from "./case.ts";
+import { systemBeatCases } from "./system-beat.ts";
 import { systemEncoderCases } from "./system-encoders.ts";
 import { systemGroupCases } from "./system-groups.ts";
 import { systemHandlerCases } from "./system-handlers.ts";
@@ -30,4 +31,5 @@ export const SYSTEM_CASES: readonly ConformanceCase[] = Object.freeze([
   ...systemInputCases,
   ...systemTransactionCases,
   ...systemLifecycleCases,
+  ...systemBeatCases,
 ]);

@@ -34,6 +34,17 @@ import type { ResultBackend } from "./result-backend.ts";
  * - **Y18** A call that cannot be carried out throws its typed error before anything is written.
  * - **Y19** `enqueue` with `tx` starts when the transaction commits, and leaves nothing when it rolls back.
  * - **Y20** Starting and stopping a worker in any order, any number of times, ends in one clean stop.
+ *
+ * Schedules
+ * - **Y21** A due slot is enqueued as any call of its task: defaults, routes, encoders, middleware, trace context and status `queued` as for any other; its
+ *   id follows from schedule and slot.
+ * - **Y22** Slots follow from slots, not from the time of dispatch. A change of a schedule, on any connection, takes effect at once.
+ * - **Y23** Of any number of Beats, with a lock store or without, each slot is dispatched by one; what a crashed one held is dispatched one lease later,
+ *   and a doubled dispatch is the same task.
+ * - **Y24** Slots that are late by less than the grace time all fire, in order; of those beyond it the misfire policy says which, and the history why not.
+ * - **Y25** Jitter delays the task of its own slot only, expiry counts from the slot, and end, number of runs and disabling hold.
+ * - **Y26** A slot that can never be enqueued is recorded as failed and holds up no other. Starting and stopping in any order ends in one clean stop,
+ *   which waits for the slots in flight.
  */
 export interface TaskSystem {
   /** Carries the tasks. */
