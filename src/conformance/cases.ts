@@ -36,6 +36,8 @@ import { scheduleHistoryCases } from "./schedules-history.ts";
 import { scheduleInputCases } from "./schedules-input.ts";
 import { schedulePublishingCases } from "./schedules-publishing.ts";
 import { scheduleWaitingCases } from "./schedules-waiting.ts";
+import { revocationCases } from "./revocations.ts";
+import { revocationWatchingCases } from "./revocations-watching.ts";
 import { SYSTEM_CASES } from "./system-cases.ts";
 
 /** Every case that stands for itself, in the order of the contracts. */
@@ -76,6 +78,8 @@ export const LAW_CASES: readonly ConformanceCase[] = Object.freeze([
   ...scheduleHistoryCases,
   ...scheduleWaitingCases,
   ...scheduleInputCases,
+  ...revocationCases,
+  ...revocationWatchingCases,
   ...adapterCases,
   ...SYSTEM_CASES,
 ]);

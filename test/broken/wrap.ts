@@ -5,6 +5,8 @@ import type { Broker } from "../../src/contracts/broker.ts";
 import type { LockStore } from "../../src/contracts/lock-store.ts";
 import type { RateLimiter } from "../../src/contracts/rate-limiter.ts";
 import type { ResultBackend } from "../../src/contracts/result-backend.ts";
+import type { RevokeStore } from "../../src/contracts/revoke-store.ts";
+import type { ScheduleStore } from "../../src/contracts/schedule-store.ts";
 import type { TaskLedger } from "../../src/contracts/task-ledger.ts";
 import type { Delivery } from "../../src/model/delivery.ts";
 import type { Envelope } from "../../src/model/envelope.ts";
@@ -50,6 +52,10 @@ export interface Defect {
   readonly results?: (scope: Scope) => Partial<ResultBackend>;
   /** What its lock store does otherwise. */
   readonly locks?: (scope: Scope) => Partial<LockStore>;
+  /** What its schedule store does otherwise. */
+  readonly schedules?: (scope: Scope) => Partial<ScheduleStore>;
+  /** What its revoke store does otherwise. */
+  readonly revocations?: (scope: Scope) => Partial<RevokeStore>;
   /** What its rate limiter does otherwise. */
   readonly limiter?: (scope: Scope) => Partial<RateLimiter>;
   /** What its joined ledger does otherwise. */
@@ -99,6 +105,8 @@ function wrap(defect: Partial<Defect>, parts: Omit<Scope, "ledger">): Adapter {
   const broker: Broker = { ...soundBroker(scope, () => broker), ...defect.broker?.(scope) };
   const results: ResultBackend = { ...soundResults(sound.results, () => results), ...defect.results?.(scope) };
   const locks: LockStore = { ...soundLocks(sound.locks, () => locks), ...defect.locks?.(scope) };
+  const schedules: ScheduleStore = { ...soundSchedules(sound.schedules), ...defect.schedules?.(scope) };
+  const revocations: RevokeStore = { ...soundRevocations(sound.revocations), ...defect.revocations?.(scope) };
   const limiter: RateLimiter = { ...soundLimiter(sound.limiter, () => limiter), ...defect.limiter?.(scope) };
   soundBackends.set(results, sound.results);
   const joinWith: Broker["joinWith"] = (backend) => {
@@ -111,6 +119,8 @@ function wrap(defect: Partial<Defect>, parts: Omit<Scope, "ledger">): Adapter {
     ...sound,
     ...{ broker: Object.assign(broker, joining), results, close, [Symbol.asyncDispose]: close },
     locks,
+    schedules,
+    revocations,
     limiter,
     ...defect.adapter?.(scope),
   };
@@ -183,6 +193,39 @@ function soundLocks(inner: LockStore, self: () => LockStore): LockStore {
     ownerOf: (key) => inner.ownerOf(key),
     isCurrent: (lock, options) => inner.isCurrent(lock, options),
     sweep: (options) => inner.sweep(options),
+    close: () => inner.close(),
+    [Symbol.asyncDispose]: () => inner.close(),
+  };
+}
+
+function soundSchedules(inner: ScheduleStore): ScheduleStore {
+  return {
+    upsert: (entry, options) => inner.upsert(entry, options),
+    get: (id) => inner.get(id),
+    list: (page) => inner.list(page),
+    remove: (id, options) => inner.remove(id, options),
+    claimDue: (options) => inner.claimDue(options),
+    release: (claims) => inner.release(claims),
+    complete: (claim, outcome) => inner.complete(claim, outcome),
+    completeAndPublish: (slots, ledger) => inner.completeAndPublish(slots, ledger),
+    sweep: (options) => inner.sweep(options),
+    history: (id, page) => inner.history(id, page),
+    nextDueIn: () => inner.nextDueIn(),
+    watch: (options) => inner.watch(options),
+    close: () => inner.close(),
+    [Symbol.asyncDispose]: () => inner.close(),
+  };
+}
+
+function soundRevocations(inner: RevokeStore): RevokeStore {
+  return {
+    upsertAll: (revocations, options) => inner.upsertAll(revocations, options),
+    get: (targets) => inner.get(targets),
+    match: (tasks) => inner.match(tasks),
+    list: (page) => inner.list(page),
+    remove: (targets) => inner.remove(targets),
+    pruneExpired: (options) => inner.pruneExpired(options),
+    watch: (options) => inner.watch(options),
     close: () => inner.close(),
     [Symbol.asyncDispose]: () => inner.close(),
   };

@@ -70,10 +70,9 @@ export class InMemoryRevokeStore extends RevocationsSurface {
   }
 
   protected override async drop(targets: readonly string[]): Promise<readonly string[]> {
-    const now = this.clock.now();
     const rows = await this.find(targets);
-    // It has ended, and stays until it is pruned.
-    for (const row of rows) this.#space.revocations.set(row.target, { ...row, expiresAt: now });
+    // Long over, also when the clock is set back; they stay until they are pruned.
+    for (const row of rows) this.#space.revocations.set(row.target, { ...row, expiresAt: 0 });
     if (rows.length > 0) this.#space.revocationNews.emit();
     return rows.map(({ target }) => target);
   }

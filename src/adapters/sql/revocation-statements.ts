@@ -121,9 +121,10 @@ export function revocationStatements(database: SqlDatabase): RevocationStatement
       const { from, column, own, position } = args.targets;
       const there = sql`(select 1 from ${revocations} where ${revocations.ns} = ${own(args.ns)} and ${revocations.target} = ${column.target}
         and ${inForce(now)} limit 1)`;
-      const values = { ns: args.ns, target: column.target, terminate: sql`0`, revokedAt: now, expiresAt: now };
+      // Long over, also when the clock is set back.
+      const values = { ns: args.ns, target: column.target, terminate: sql`0`, revokedAt: now, expiresAt: sql`0` };
       const source = selectInto(newRevocations, values, { from, where: sql`${there} is not null`, orderBy: position });
-      const set = { expiresAt: now, version: dialect.nextSeq(version) };
+      const set = { expiresAt: sql`0`, version: dialect.nextSeq(version) };
       return db.insert(newRevocations).select(source).onConflictDoUpdate({ target, set, setWhere: inForce(now) })
         .returning({ target: newRevocations.target, signal });
     }),
