@@ -41,6 +41,18 @@ export interface DrawnStatus {
   readonly ttl?: number;
 }
 
+/** A decision that tasks shall not run. */
+export interface DrawnDecision {
+  /** About which of the targets: a task, a name, or a header, by turns. */
+  readonly target: number;
+  /** Of a name: only tasks enqueued before that; absent for the store's now. */
+  readonly before?: number;
+  /** Whether it terminates. */
+  readonly terminate: boolean;
+  /** How long it is kept; absent for ever. */
+  readonly expiresInMs?: number;
+}
+
 /** How a delivery ends through a ledger. */
 export type DrawnEnd = "success" | "retry" | "nack" | "death" | "cancelled";
 
@@ -82,6 +94,9 @@ export type Operation =
   }
   | { readonly kind: "renewPermits"; readonly back: readonly number[]; readonly ttl: number }
   | { readonly kind: "leave"; readonly back: readonly number[] }
+  | { readonly kind: "decide"; readonly decisions: readonly DrawnDecision[] }
+  | { readonly kind: "takeBack"; readonly targets: readonly number[] }
+  | { readonly kind: "matchRevoked" | "pruneRevoked" }
   | { readonly kind: "sweepLimits" }
   | { readonly kind: "lock"; readonly requests: readonly { readonly key: number; readonly owner: number; readonly ttl: number }[] }
   | { readonly kind: "renewLocks"; readonly back: readonly number[]; readonly ttl: number }
@@ -109,6 +124,8 @@ export const RATES: readonly RateLimit[] = Object.freeze([
 ]);
 /** How many different keys of locks there are. */
 export const LOCKS = 3;
+/** How many different targets of revocations there are. */
+export const TARGETS = 6;
 /** How many different groups there are. */
 export const GROUPS = 3;
 
@@ -246,6 +263,18 @@ export function drawOperation(kinds: readonly OperationKind[], random: Random): 
       return { kind, back: some(3, () => int(6)) };
     case "handOver":
       return { kind, back: int(4), owner: int(3), ttl: pick(shortTimes) };
+    case "decide":
+      return {
+        kind,
+        decisions: some(3, () => ({
+          target: int(TARGETS),
+          terminate: maybe(0.5),
+          ...(maybe(0.5) ? { before: int(3) } : {}),
+          ...(maybe(0.5) ? { expiresInMs: pick(shortTimes) } : {}),
+        })),
+      };
+    case "takeBack":
+      return { kind, targets: some(3, () => int(TARGETS)) };
     case "advance":
       return { kind, ms: pick(longTimes.slice(0, maybe(0.05) ? 8 : 6)) };
     case "buried":
@@ -254,6 +283,8 @@ export function drawOperation(kinds: readonly OperationKind[], random: Random): 
     case "workers":
     case "dueChords":
     case "sweep":
+    case "matchRevoked":
+    case "pruneRevoked":
     case "sweepLimits":
     case "sweepLocks":
     case "holders":

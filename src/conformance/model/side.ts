@@ -1,6 +1,7 @@
 import type { Adapter } from "../../contracts/adapter.ts";
 import type { ClaimOptions } from "../../contracts/broker.ts";
 import type { StoredLock } from "../../contracts/lock-store.ts";
+import type { RevocableTask } from "../../contracts/revoke-store.ts";
 import type { Permit } from "../../contracts/rate-limiter.ts";
 import type { Completion, TaskLedger } from "../../contracts/task-ledger.ts";
 import type { DeadLetter, Delivery, SettleRequest } from "../../model/delivery.ts";
@@ -8,11 +9,12 @@ import type { Envelope } from "../../model/envelope.ts";
 import { envelope } from "../../model/envelope.ts";
 import type { ChordClaim } from "../../model/group.ts";
 import type { Page } from "../../model/page.ts";
+import type { RevocationKey, StoredRevocation } from "../../model/revocation.ts";
 import type { TaskStatus } from "../../model/task-status.ts";
 import { present } from "../assert.ts";
 import { anotherAttempt, death, putBack, success } from "../ledger-steps.ts";
 import type { DrawnEnd, DrawnTask, Operation } from "./operation.ts";
-import { GROUPS, LOCKS, QUEUES, RATES, TASKS } from "./operation.ts";
+import { GROUPS, LOCKS, QUEUES, RATES, TARGETS, TASKS } from "./operation.ts";
 
 const taskId = (task: number) => `task:${task}`;
 const queueName = (queue: number) => `queue ${queue}`;
@@ -21,6 +23,13 @@ const groupId = (group: number) => `group/${group}`;
 const allTasks = Array.from({ length: TASKS }, (_, task) => taskId(task));
 const allLocks = Array.from({ length: LOCKS }, (_, key) => lockKey(key));
 const allGroups = Array.from({ length: GROUPS }, (_, group) => groupId(group));
+
+// Every combination of what can be revoked, enqueued at the instants that decisions name.
+const allRevocable: readonly RevocableTask[] = ["a", "b", "c"].flatMap((id) =>
+  ["a", "b"].flatMap((name) =>
+    ["a", "b", "c"].map((stamp, enqueuedAt) => ({ id: `task ${id}`, name: `name ${name}`, enqueuedAt, headers: { stamp } }))
+  )
+);
 
 /** What a {@link Side} leaves out, because an adapter that keeps delivery and status in one row may differ in it. */
 export interface SideOptions {
@@ -59,7 +68,7 @@ export class Side {
     this.#turn += 1;
     const adapter = present(this.#connections[this.#turn % this.#connections.length], "a connection");
     const ledger = present(this.#ledgers[this.#turn % this.#ledgers.length], "a ledger");
-    const { broker, results, limiter, locks } = adapter;
+    const { broker, results, limiter, locks, revocations } = adapter;
     switch (operation.kind) {
       case "publish":
         return broker.publish(operation.tasks.map(toEnvelope));
@@ -198,6 +207,17 @@ export class Side {
         return limiter.leave(this.#permitsOf(operation.back));
       case "sweepLimits":
         return limiter.sweep();
+      case "decide":
+        return (await revocations.upsertAll(operation.decisions.map(({ target, before, ...decision }) => ({
+          ...decision,
+          target: target % 3 === 1 && before !== undefined ? { ...revocationKey(target), before } : revocationKey(target),
+        })))).map(withoutVersion);
+      case "takeBack":
+        return revocations.remove(operation.targets.map(revocationKey));
+      case "matchRevoked":
+        return (await revocations.match(allRevocable)).map((found) => found === undefined ? undefined : withoutVersion(found));
+      case "pruneRevoked":
+        return revocations.pruneExpired();
       case "advance":
         return undefined;
     }
@@ -215,6 +235,7 @@ export class Side {
       groups: await this.carryOut({ kind: "groups" }),
       dueChords: await this.carryOut({ kind: "dueChords" }),
       workers: await this.carryOut({ kind: "workers" }),
+      revoked: await this.#revoked(),
       locks: await this.carryOut({ kind: "holders" }),
     };
   }
@@ -235,6 +256,15 @@ export class Side {
 
   #locksOf(back: readonly number[]): readonly StoredLock[] {
     return back.flatMap((at) => this.#locks.at(-1 - at) ?? []);
+  }
+
+  async #revoked(): Promise<unknown> {
+    const { revocations } = present(this.#connections[0], "a connection");
+    const read = await revocations.get(Array.from({ length: TARGETS }, (_, target) => revocationKey(target)));
+    return {
+      read: read.map((found) => found === undefined ? undefined : withoutVersion(found)),
+      listed: (await allPages((cursor) => revocations.list({ limit: 2, ...cursor }))).map(withoutVersion),
+    };
   }
 
   #delivery(back: number): Delivery | undefined {
@@ -305,6 +335,20 @@ async function allPages<T>(page: (cursor: { readonly cursor?: string }) => Promi
     if (found.cursor === undefined || items.length > 1_000) return items;
     cursor = { cursor: found.cursor };
   }
+}
+
+function revocationKey(target: number): RevocationKey {
+  const half = target < TARGETS / 2 ? "a" : "b";
+  const keys: readonly RevocationKey[] = [
+    { kind: "task", id: `task ${half}` },
+    { kind: "name", name: `name ${half}` },
+    { kind: "header", header: "stamp", value: half },
+  ];
+  return present(keys[target % 3], "a target");
+}
+
+function withoutVersion({ version: _version, ...revocation }: StoredRevocation) {
+  return revocation;
 }
 
 function withoutToken(lock: StoredLock | undefined): Omit<StoredLock, "token"> | undefined {
