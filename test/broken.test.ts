@@ -12,6 +12,7 @@ import { resultDefects } from "./broken/results-defects.ts";
 import { limiterDefects } from "./broken/limiter-defects.ts";
 import { lockDefects } from "./broken/lock-defects.ts";
 import { scheduleDefects } from "./broken/schedule-defects.ts";
+import { scheduleSlotDefects } from "./broken/schedule-slot-defects.ts";
 import { type Defect, harnessOf } from "./broken/wrap.ts";
 
 const defects: readonly Defect[] = [
@@ -23,6 +24,7 @@ const defects: readonly Defect[] = [
   ...lockDefects,
   ...revocationDefects,
   ...scheduleDefects,
+  ...scheduleSlotDefects,
 ];
 
 // A store that never answers is found sooner than in the adapters' own tests: nothing here leaves the process.

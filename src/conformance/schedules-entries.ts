@@ -90,7 +90,7 @@ export const scheduleEntryCases: readonly ConformanceCase[] = Object.freeze([
     for (let cursor: { readonly cursor?: string } = {};;) {
       const page = await reader.list({ limit: 4, ...cursor });
       listed.push(...page.items.map((entry) => entry.id));
-      if (page.cursor === undefined) break;
+      if (page.cursor === undefined || listed.length > AWKWARD_IDS.length) break;
       equal(page.items.length, 4, "the length of a page before the last");
       cursor = { cursor: page.cursor };
     }
