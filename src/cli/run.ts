@@ -3,12 +3,14 @@ import { Command, CommanderError } from "commander";
 import { allUrls } from "../app/config.ts";
 import { LIBRARY_VERSION } from "../adapters/sql/migration.ts";
 import { StemError } from "../errors.ts";
+import { addBeatCommands } from "./beat.ts";
 import type { Call } from "./command.ts";
 import type { ExitCode } from "./exit-code.ts";
 import { EXIT, exitCodeOf } from "./exit-code.ts";
 import type { CliIo } from "./io.ts";
 import { addMigrateCommands } from "./migrate.ts";
 import { Output } from "./output.ts";
+import { addQueueCommands } from "./queue.ts";
 import { hideKnown, redact } from "./redact.ts";
 import { addScheduleCommands } from "./schedule.ts";
 import { addWorkerCommands } from "./worker.ts";
@@ -48,7 +50,9 @@ function program(call: Call): Command {
     })
     .addHelpText("after", "\nWhere the stores are is read from STEM_URL and its like; each has a flag too. See docs/cli.md.");
   addWorkerCommands(stem, call);
+  addBeatCommands(stem, call);
   addScheduleCommands(stem, call);
+  addQueueCommands(stem, call);
   addMigrateCommands(stem, call);
   return stem;
 }

@@ -33,6 +33,8 @@ export interface WorkerStartOptions {
   readonly timeout?: string;
   /** Whether only warnings and errors are told. */
   readonly quiet?: boolean;
+  /** Whether schedules are dispatched too. */
+  readonly beat?: boolean;
 }
 
 /** The same for the help. */
@@ -45,6 +47,7 @@ export const workerStartFlags: readonly Flag[] = [
   { flag: "--lease <duration>", about: "how long a task is held without renewal, 30s by default" },
   { flag: "--grace <duration>", about: "how long an aborted task may take to end, 5s by default" },
   { flag: "--timeout <duration>", about: "how long the first signal waits for running tasks, without limit by default" },
+  { flag: "--beat", about: "dispatch schedules too" },
   { flag: "--quiet", about: "write warnings and errors only" },
 ];
 
@@ -62,7 +65,14 @@ export async function startWorker({ io, environment, output, options }: CommandC
     const { url, ...settings } = stackSettings(environment);
     if (url.startsWith("memory:")) log.logger.warn("The stores are in the memory of this process: nobody else can give it tasks");
     const worker = { ...loaded.worker, ...tuning(options), meta: { host: hostname(), processId: io.processId, runtime: io.runtime } };
-    const app = await StemApp.fromUrl(url, { ...loaded, ...settings, worker, logger: log.logger, autoStart: false });
+    const app = await StemApp.fromUrl(url, {
+      ...loaded,
+      ...settings,
+      worker,
+      ...(options.beat === true ? { beat: true } : {}),
+      logger: log.logger,
+      autoStart: false,
+    });
     try {
       return await runUntilStopped(app, { log, stop, shutdown });
     } finally {
@@ -84,7 +94,7 @@ async function runUntilStopped(
   log.write("info", "started", { worker: worker.id, tasks: worker.registry.tasks.map(({ name }) => name) });
   stop.subscribe((mode) => {
     log.write("info", "stop-requested", { mode });
-    worker.shutdown({ ...shutdown, mode }).catch((error: unknown) => {
+    Promise.all([app.beat.stop(), worker.shutdown({ ...shutdown, mode })]).catch((error: unknown) => {
       failed = true;
       log.write("error", "stop-failed", { error });
     });

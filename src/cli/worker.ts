@@ -4,10 +4,11 @@ import { connect } from "../app/connect.ts";
 import { formatMs } from "../time/duration.ts";
 import type { Call, CommandContext } from "./command.ts";
 import { addCommand } from "./command.ts";
+import { listRevocations, revoke, revokeFlags, targetFlags, unrevoke } from "./revoke.ts";
 import { allStoreFlags, storeFlags } from "./store-flags.ts";
 import { startWorker, workerStartFlags } from "./worker-start.ts";
 
-/** Adds `stem worker start | list`. */
+/** Adds `stem worker start | list | revoke | unrevoke | revocations`. */
 export function addWorkerCommands(stem: Command, call: Call): void {
   const worker = stem.command("worker").description("Runs workers, and tells of those that run.");
   addCommand(worker, call, {
@@ -19,6 +20,25 @@ export function addWorkerCommands(stem: Command, call: Call): void {
     storeFlags: allStoreFlags(),
     run: startWorker,
   });
+  const revokeStores = storeFlags("revocations", "backend", "broker");
+  addCommand(worker, call, {
+    name: "revoke [ids...]",
+    summary: "Have tasks not run, and with --terminate not go on",
+    help: "  stem worker revoke 0190c1d2-… --terminate --reason 'wrong customer'\n" +
+      "  stem worker revoke --task mail.send --before 2026-03-01T00:00:00Z\n" +
+      "  stem worker revoke --header tenant=acme --expires-in 1d",
+    flags: revokeFlags,
+    storeFlags: revokeStores,
+    run: revoke,
+  });
+  addCommand(worker, call, {
+    name: "unrevoke [ids...]",
+    summary: "Take revocations back; what has ended stays ended",
+    flags: targetFlags,
+    storeFlags: revokeStores,
+    run: unrevoke,
+  });
+  addCommand(worker, call, { name: "revocations", summary: "List what is revoked", storeFlags: revokeStores, run: listRevocations });
   addCommand(worker, call, {
     name: "list",
     summary: "List the workers that report to the result backend",
