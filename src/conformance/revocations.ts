@@ -1,5 +1,6 @@
 import type { RevocableTask, RevokeStore } from "../contracts/revoke-store.ts";
 import type { Revocation, RevocationKey, StoredRevocation } from "../model/revocation.ts";
+import { systemClock } from "../time/clock.ts";
 import { equal, itemAt, ok, only, present } from "./assert.ts";
 import { type CaseContext, type ConformanceCase, law, timedLaw } from "./case.ts";
 
@@ -36,7 +37,7 @@ export function revocable(id: string, fields: Partial<RevocableTask> = {}): Revo
 export const revocationCases: readonly ConformanceCase[] = Object.freeze([
   law("[V1] what was decided comes back as it was, with a version and the instant, on every connection", async (context) => {
     const store = context.adapter.revocations;
-    const expiresAt = Date.now() + 3_600_000;
+    const expiresAt = systemClock.now() + 3_600_000;
     const decided: readonly Revocation[] = [
       { target: byId("a"), terminate: true, reason: "too \u0001 late: 'no' \u{1f600}", requestedBy: "ada <ada@example.com>" },
       { target: byName("mail", 5_000), terminate: false, expiresAt },

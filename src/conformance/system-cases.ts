@@ -9,7 +9,9 @@ import { systemLifecycleCases } from "./system-lifecycle.ts";
 import { systemLimitCases } from "./system-limits.ts";
 import { systemMiddlewareCases } from "./system-middleware.ts";
 import { systemOptionCases } from "./system-options.ts";
+import { systemQuotaCases } from "./system-quotas.ts";
 import { systemRefusalCases } from "./system-refusals.ts";
+import { systemRevokeCases } from "./system-revoke.ts";
 import { systemRetryCases } from "./system-retries.ts";
 import { systemRunningCases } from "./system-running.ts";
 import { systemShutdownCases } from "./system-shutdown.ts";
@@ -31,5 +33,7 @@ export const SYSTEM_CASES: readonly ConformanceCase[] = Object.freeze([
   ...systemInputCases,
   ...systemTransactionCases,
   ...systemLifecycleCases,
+  ...systemQuotaCases,
   ...systemBeatCases,
+  ...systemRevokeCases,
 ]);

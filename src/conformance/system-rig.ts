@@ -3,6 +3,7 @@ import { deferred } from "../async/deferred.ts";
 import type { Adapter } from "../contracts/adapter.ts";
 import type { Broker } from "../contracts/broker.ts";
 import type { Logger } from "../contracts/logger.ts";
+import type { RevokeStore } from "../contracts/revoke-store.ts";
 import type { ResultBackend } from "../contracts/result-backend.ts";
 import type { TaskSystem } from "../contracts/system.ts";
 import type { TaskStatus } from "../model/task-status.ts";
@@ -165,7 +166,7 @@ export function timedOnBothSystems(title: string, run: (rig: Rig) => Promise<voi
 }
 
 /** A store with another implementation of one method. */
-export function withMethod<Target extends Broker | ResultBackend, Name extends keyof Target>(
+export function withMethod<Target extends Broker | ResultBackend | RevokeStore, Name extends keyof Target>(
   store: Target,
   name: Name,
   method: Target[Name],

@@ -45,6 +45,14 @@ import type { ResultBackend } from "./result-backend.ts";
  * - **Y25** Jitter delays the task of its own slot only, expiry counts from the slot, and end, number of runs and disabling hold.
  * - **Y26** A slot that can never be enqueued is recorded as failed and holds up no other. Starting and stopping in any order ends in one clean stop,
  *   which waits for the slots in flight.
+ *
+ * Revocations
+ * - **Y27** A revoked task that does not run yet ends as `cancelled` with reason and requester, and its group and whoever awaits it learn of it: what waits
+ *   under a revoked id at once, everything else when it is claimed, also for another attempt, and after every process was started anew.
+ * - **Y28** With `terminate` the `ctx.signal` of a running handler aborts with `TaskRevokedError`, whoever decided it, soon after; one that ignores it is
+ *   left after the grace time, and its late result is refused. Without `terminate` what runs goes on, and its result counts.
+ * - **Y29** While the revoke store cannot answer nothing that was claimed is run, and nothing is lost. It need not be the broker's.
+ * - **Y30** A request to all workers reaches each of them; they tell what they run and what they aborted, and who does not answer is named.
  */
 export interface TaskSystem {
   /** Carries the tasks. */
