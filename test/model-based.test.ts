@@ -10,10 +10,12 @@ import { brokerAdminDefects } from "./broken/broker-admin-defects.ts";
 import { brokerDefects } from "./broken/broker-defects.ts";
 import { ledgerDefects } from "./broken/ledger-defects.ts";
 import { resultDefects } from "./broken/results-defects.ts";
+import { scheduleDefects } from "./broken/schedule-defects.ts";
+import { scheduleSlotDefects } from "./broken/schedule-slot-defects.ts";
 import { type Defect, harnessOf } from "./broken/wrap.ts";
 
 const timeout = 60_000;
-const defects = [...brokerDefects, ...brokerAdminDefects, ...resultDefects, ...ledgerDefects];
+const defects = [...brokerDefects, ...brokerAdminDefects, ...resultDefects, ...ledgerDefects, ...scheduleDefects, ...scheduleSlotDefects];
 
 // One of each kind of mistake; none of the random cases knows of them.
 const findable = [
@@ -32,6 +34,11 @@ const findable = [
   "a task whose status is kept is run again",
   "follow-ups are not published",
   "the acknowledgement comes before the status",
+  "a completion asks for no token",
+  "runs count what was skipped too",
+  "maxRuns is not looked at",
+  "any change plans anew",
+  "a stale claim enqueues all the same",
 ];
 
 for (const name of findable) {

@@ -48,6 +48,11 @@ const revocationKinds: readonly OperationKind[] = [
   ...["decide", "decide", "decide", "takeBack", "matchRevoked", "matchRevoked", "pruneRevoked", "advance", "advance"] as const,
 ];
 
+const scheduleKinds: readonly OperationKind[] = [
+  ...["plan", "plan", "plan", "unplan", "claimSlots", "claimSlots", "claimSlots", "endSlot", "endSlot", "endSlots", "endSlots"] as const,
+  ...["giveBackSlots", "plans", "sweepPlans", "counts", "advance", "advance", "advance"] as const,
+];
+
 /**
  * Makes the cases that compare an adapter with the reference over random operations. They bring their own drawing and shortening of
  * sequences, so that an adapter's author needs no further package.
@@ -74,6 +79,7 @@ export function modelBasedCases(setting: ModelBasedOptions): readonly Conformanc
     timedLaw("[L1 L3 L4 L5 L6 L11 L13] random operations of a lock store agree with the memory adapter", agrees(lockKinds)),
     timedLaw("[Q1 Q2 Q5 Q6 Q7 Q8 Q9 Q10] random operations of a rate limiter agree with the memory adapter", agrees(limiterKinds)),
     timedLaw("[V1 V3 V4 V8] random operations of a revoke store agree with the memory adapter", agrees(revocationKinds)),
+    timedLaw("[S2 S3 S4 S5 S6 S7 S8 S9] random operations of a schedule store agree with the memory adapter", agrees(scheduleKinds)),
     timedLaw(
       "[A3 B21] random operations of all stores together agree with the memory adapter",
       agrees([...brokerKinds, ...resultKinds, ...ledgerKinds], { ignoresPlaces: true, ignoresOrigins: true }),

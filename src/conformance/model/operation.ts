@@ -2,6 +2,7 @@ import type { RateLimit } from "../../contracts/rate-limiter.ts";
 import type { Settlement } from "../../model/delivery.ts";
 import { TASK_STATES, type TaskState, type TerminalState } from "../../model/task-state.ts";
 import type { Random } from "../../time/random.ts";
+import { drawScheduleOperation, type ScheduleOperation } from "./schedule-operation.ts";
 
 /** A task that an operation publishes: small numbers stand for ids, so that operations meet each other. */
 export interface DrawnTask {
@@ -58,6 +59,7 @@ export type DrawnEnd = "success" | "retry" | "nack" | "death" | "cancelled";
 
 /** One call, as data. `back` counts deliveries back from the latest claimed, stale ones included. */
 export type Operation =
+  | ScheduleOperation
   | { readonly kind: "publish" | "enqueue"; readonly tasks: readonly DrawnTask[] }
   | { readonly kind: "claim" | "claimTask"; readonly queues: readonly number[]; readonly limit: number; readonly leaseMs: number }
   | { readonly kind: "settle"; readonly requests: readonly { readonly back: number; readonly settlement: Settlement }[] }
@@ -277,6 +279,15 @@ export function drawOperation(kinds: readonly OperationKind[], random: Random): 
       return { kind, targets: some(3, () => int(TARGETS)) };
     case "advance":
       return { kind, ms: pick(longTimes.slice(0, maybe(0.05) ? 8 : 6)) };
+    case "plan":
+    case "unplan":
+    case "claimSlots":
+    case "endSlot":
+    case "endSlots":
+    case "giveBackSlots":
+    case "plans":
+    case "sweepPlans":
+      return drawScheduleOperation(kind, random);
     case "buried":
     case "statuses":
     case "groups":

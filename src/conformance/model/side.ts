@@ -14,6 +14,7 @@ import type { TaskStatus } from "../../model/task-status.ts";
 import { present } from "../assert.ts";
 import { anotherAttempt, death, putBack, success } from "../ledger-steps.ts";
 import type { DrawnEnd, DrawnTask, Operation } from "./operation.ts";
+import { ScheduleSide } from "./schedule-side.ts";
 import { GROUPS, LOCKS, QUEUES, RATES, TARGETS, TASKS } from "./operation.ts";
 
 const taskId = (task: number) => `task:${task}`;
@@ -53,6 +54,7 @@ export class Side {
   readonly #chords: ChordClaim[] = [];
   readonly #permits: Permit[] = [];
   readonly #locks: StoredLock[] = [];
+  readonly #schedules = new ScheduleSide();
   readonly #options: SideOptions;
   #turn = 0;
 
@@ -220,6 +222,8 @@ export class Side {
         return revocations.pruneExpired();
       case "advance":
         return undefined;
+      default:
+        return this.#schedules.carryOut(operation, adapter.schedules, ledger);
     }
   }
 
@@ -237,6 +241,7 @@ export class Side {
       workers: await this.carryOut({ kind: "workers" }),
       revoked: await this.#revoked(),
       locks: await this.carryOut({ kind: "holders" }),
+      schedules: await this.carryOut({ kind: "plans" }),
     };
   }
 
