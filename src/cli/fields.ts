@@ -9,12 +9,14 @@ export type Fields = Readonly<Record<string, unknown>>;
 /**
  * Returns the value when it is an object with no other members than these.
  *
+ * @param ignored Members that may be there and say nothing.
  * @throws {ConfigError} that names the value, or the member that nobody knows.
  */
-export function fieldsOf(value: unknown, what: string, known: readonly string[]): Fields {
+export function fieldsOf(value: unknown, what: string, known: readonly string[], ignored: readonly string[] = []): Fields {
   if (!isFields(value)) throw new ConfigError(`Cannot use ${show(value)} as ${what}: expected an object`);
   for (const name of Object.keys(value)) {
-    if (!known.includes(name)) throw new ConfigError(`Cannot use ${show(name)} in ${what}: expected one of ${known.join(", ")}`);
+    if (known.includes(name) || ignored.includes(name)) continue;
+    throw new ConfigError(`Cannot use ${show(name)} in ${what}: expected one of ${known.join(", ")}`);
   }
   return value;
 }

@@ -28,7 +28,6 @@ const FIELDS = [
   "enabled",
   "misfire",
   "meta",
-  ...OF_THE_STORE,
 ];
 
 const TASK_DURATIONS = ["visibilityTimeout", "softTimeLimit", "timeLimit", "resultTtl"] as const;
@@ -86,7 +85,7 @@ export function readSchedules(text: string, name: string): readonly ScheduleInpu
 function readSchedule(value: unknown): ScheduleInput {
   const id = isFields(value) && typeof value["id"] === "string" ? value["id"] : undefined;
   const what = id === undefined ? "a schedule" : `schedule ${show(id)}`;
-  const fields = fieldsOf(value, what, FIELDS);
+  const fields = fieldsOf(value, what, FIELDS, OF_THE_STORE);
   const { timeZone, startAt, endAt, maxRuns, enabled, meta } = fields;
   const schedule = {
     id: fields["id"],
