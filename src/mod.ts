@@ -10,6 +10,7 @@ export type { AnyTask, Task, TaskDefinition, TaskMetadata, ValidatedTaskDefiniti
 export type { CallParameters, LinkedCall, NamedCall, TaskCall } from "./tasks/task-call.ts";
 export type { TaskContext } from "./tasks/context.ts";
 export type { TaskDefaults } from "./tasks/task-options.ts";
+export type { CountedBy, QueueLimits, RateRule, TaskLimits } from "./tasks/task-limits.ts";
 export type { Middleware } from "./tasks/middleware.ts";
 export { TaskRegistry } from "./tasks/registry.ts";
 export { RejectSignal, RetrySignal } from "./tasks/signals.ts";
@@ -28,7 +29,7 @@ export type { Routes } from "./producer/routing.ts";
 
 // Working
 export { Worker } from "./worker/worker.ts";
-export type { ShutdownOptions, WorkerOptions, WorkerTuning } from "./worker/worker-options.ts";
+export type { ShutdownOptions, WorkerLimits, WorkerOptions, WorkerTuning } from "./worker/worker-options.ts";
 export type { WorkerEvent, WorkerListener } from "./worker/events.ts";
 
 // Scheduling

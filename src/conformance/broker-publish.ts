@@ -120,6 +120,7 @@ export const brokerPublishCases: readonly ConformanceCase[] = Object.freeze([
       timeLimitMs: 20_000,
       resultTtlMs: 30_000,
       ignoreResult: true,
+      limitKey: "customer:1",
       groupId: "g:1",
       parentId: "p 1",
       rootId: "r/1",

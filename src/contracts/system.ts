@@ -53,6 +53,16 @@ import type { ResultBackend } from "./result-backend.ts";
  *   left after the grace time, and its late result is refused. Without `terminate` what runs goes on, and its result counts.
  * - **Y29** While the revoke store cannot answer nothing that was claimed is run, and nothing is lost. It need not be the broker's.
  * - **Y30** A request to all workers reaches each of them; they tell what they run and what they aborted, and who does not answer is named.
+ *
+ * Limits
+ * - **Y35** Limits hold over all workers that count in one limiter: of a queue, a task, or each key of a task no more start in a time than the rate and
+ *   burst say, and never more run at once than `maxConcurrent` says.
+ * - **Y36** What a limit holds back is run when there is room. It burns no attempt, is no poison however often it is put back, and holds up nothing
+ *   that is not limited.
+ * - **Y37** A permit is held for as long as its handler runs, and comes back when that ends or is abandoned, however it ends; those of a worker that died
+ *   run out.
+ * - **Y38** While the limiter fails, limited tasks wait, or run where the worker says so, and all others run. A paused queue's tasks wait until it is
+ *   resumed.
  */
 export interface TaskSystem {
   /** Carries the tasks. */

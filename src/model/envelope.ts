@@ -63,6 +63,8 @@ export interface Envelope {
   readonly resultTtlMs?: number;
   /** When true, the status is kept without the returned value. */
   readonly ignoreResult?: boolean;
+  /** By whom or what its task's limits are counted apart, where the task says so: a customer, a host. */
+  readonly limitKey?: string;
   /** The group that this task reports its end to. */
   readonly groupId?: string;
   /** The task that enqueued this one. */
@@ -143,6 +145,7 @@ function validateNested(envelope: Envelope, depth: number): Envelope {
   optionalInteger(envelope.softTimeLimitMs, "softTimeLimitMs", 1);
   optionalInteger(envelope.timeLimitMs, "timeLimitMs", 1);
   optionalInteger(envelope.resultTtlMs, "resultTtlMs", 1);
+  if (envelope.limitKey !== undefined) validateId(envelope.limitKey, "limitKey");
   if (envelope.groupId !== undefined) validateId(envelope.groupId, "groupId");
   if (envelope.parentId !== undefined) validateId(envelope.parentId, "parentId");
   if (envelope.rootId !== undefined) validateId(envelope.rootId, "rootId");

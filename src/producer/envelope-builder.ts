@@ -65,6 +65,8 @@ export function buildEnvelope(sources: EnvelopeSources, call: NamedCall, lineage
   // In this order: adding fields to a spread takes a hundred times as long on Node 20.
   const draft: Mutable<Envelope> = Object.assign(standard, settings);
   setTiming(draft, call);
+  const limitKey = call.limitKey ?? task?.limitKey?.(call.args);
+  if (limitKey !== undefined) draft.limitKey = limitKey;
   if (call.groupId !== undefined) draft.groupId = call.groupId;
   if (lineage !== undefined) {
     draft.parentId = lineage.parentId;

@@ -16,6 +16,8 @@ export interface TaskCall<Input = unknown> extends TaskDefaults {
   readonly meta?: Readonly<Record<string, unknown>> | undefined;
   /** The task's id: an idempotency key of your own. @default a UUID v7 */
   readonly id?: string | undefined;
+  /** By whom or what the task's limits are counted apart, where they say `by: "key"`. @default what the task's own `limitKey` gives */
+  readonly limitKey?: string | undefined;
   /** The group that the task reports its end to; made before with `backend.initGroup`. */
   readonly groupId?: string | undefined;
   /** Tasks that are published together with this one's end. */

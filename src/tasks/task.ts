@@ -2,6 +2,8 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { ConfigError } from "../errors.ts";
 import type { TaskPayloadEncoder } from "../encoding/payload-encoder.ts";
 import { validateId } from "../model/id.ts";
+import type { TaskLimits } from "./task-limits.ts";
+import { validateTaskLimits } from "./task-limits.ts";
 import type { TaskDefaults } from "./task-options.ts";
 import { validateTaskDefaults } from "./task-options.ts";
 import type { TaskContext } from "./context.ts";
@@ -17,9 +19,11 @@ export interface TaskMetadata {
 }
 
 /** What {@link task} needs. */
-export interface TaskDefinition<Args, Result> extends TaskDefaults {
+export interface TaskDefinition<Args, Result> extends TaskDefaults, TaskLimits {
   /** The name under which it is enqueued and found: the same in every process. */
   readonly name: string;
+  /** By whom or what limits with `by: "key"` are counted apart: asked by the producer, with the arguments as they were given. @default nobody */
+  limitKey?(args: Args): string | undefined;
   /** Does the work. What it returns is the task's result; what it throws fails the attempt. */
   run(context: TaskContext, args: Args): Result | Promise<Result>;
   /** Encoders of this task alone, and a description. */
@@ -34,13 +38,15 @@ export interface ValidatedTaskDefinition<Schema extends StandardSchemaV1, Result
 }
 
 /** A task: a name, a handler and its defaults. `Input` is what is enqueued, `Result` what comes back. */
-export interface Task<Input = unknown, Result = unknown> extends TaskDefaults {
+export interface Task<Input = unknown, Result = unknown> extends TaskDefaults, TaskLimits {
   /** The name under which it is enqueued and found. */
   readonly name: string;
   /** Encoders of this task alone, and a description. */
   readonly metadata: TaskMetadata;
   /** The schema of the arguments; absent when they are not checked. */
   readonly input?: StandardSchemaV1;
+  /** By whom or what limits with `by: "key"` are counted apart; absent when the task does not say. */
+  limitKey?(args: unknown): string | undefined;
   /** Does the work; called by workers with decoded and checked arguments. */
   run(context: TaskContext, args: unknown): unknown;
   /** Ties the types of arguments and result to the task; never present at run time. */
@@ -83,6 +89,7 @@ export function task(
     throw new ConfigError(`Cannot define task "${definition.name}": expected a function as run`);
   }
   validateTaskDefaults(definition, `task "${definition.name}"`);
+  validateTaskLimits(definition, `task "${definition.name}"`);
   return Object.freeze({
     ...definition,
     metadata: Object.freeze({ ...definition.metadata }),

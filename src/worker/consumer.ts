@@ -8,6 +8,7 @@ import type { Ending } from "./ending.ts";
 import type { Gate } from "./gate.ts";
 import { passGates } from "./gate.ts";
 import { HeldTask } from "./held-task.ts";
+import type { Limits } from "./limits.ts";
 import type { LeaseKeeper } from "./leases.ts";
 
 /** What consuming needs. */
@@ -30,6 +31,8 @@ export interface ConsumerOptions {
   readonly leases: Pick<LeaseKeeper, "keep" | "drop">;
   /** Measures durations and pauses. */
   readonly clock: Clock;
+  /** Decide how much is claimed of which queues. @default all queues, as much as there is room for */
+  readonly limits?: Pick<Limits, "claim"> | undefined;
   /** Decide about each claim before its tasks are run. */
   readonly gates: readonly Gate[];
   /** Runs one task and writes its outcome; resolves when that is stored. Calls `onEnded` when the handler has ended. */
@@ -77,7 +80,7 @@ export class Consumer {
 
   /** Claims and runs until the signal aborts; resolves when no claim is under way any more. Running tasks go on. */
   async consume(signal: AbortSignal): Promise<void> {
-    const { queues, workerId: consumer, leaseMs, clock } = this.#options;
+    const { clock } = this.#options;
     let pauseMs = FIRST_PAUSE_MS;
     let turnAtMs = clock.monotonic() + TURN_AFTER_MS;
     while (!signal.aborted) {
@@ -88,7 +91,7 @@ export class Consumer {
           await this.#changed.after(ticket, { signal });
           continue;
         }
-        const tasks = this.#hold(await this.#options.ledger.claim({ queues, consumer, limit, leaseMs, waitMs: WAIT_MS, signal }));
+        const tasks = this.#hold(await this.#claim(limit, signal));
         // Without gates there is nothing to wait for.
         if (this.#options.gates.length === 0) this.#accept(tasks);
         else this.#accept(await this.#pass(tasks, signal));
@@ -131,6 +134,12 @@ export class Consumer {
       if (this.#running.size === 0 && this.#settling.size === 0) return;
       await this.#changed.after(ticket);
     }
+  }
+
+  #claim(limit: number, signal: AbortSignal): Promise<readonly Delivery[]> {
+    const { ledger, limits, queues, workerId: consumer, leaseMs } = this.#options;
+    if (limits === undefined) return ledger.claim({ queues, consumer, limit, leaseMs, waitMs: WAIT_MS, signal });
+    return limits.claim(limit, signal, (look, until) => ledger.claim({ ...look, consumer, leaseMs, signal: until }));
   }
 
   #hold(deliveries: readonly Delivery[]): readonly HeldTask[] {

@@ -1,4 +1,5 @@
 import { Ticker } from "../async/ticker.ts";
+import type { RateLimiter } from "../contracts/rate-limiter.ts";
 import type { RevokeStore } from "../contracts/revoke-store.ts";
 import type { TaskSystem } from "../contracts/system.ts";
 import type { Clock } from "../time/clock.ts";
@@ -7,6 +8,8 @@ import type { Clock } from "../time/clock.ts";
 export interface MaintenanceOptions extends TaskSystem {
   /** Keeps revocations. @default none */
   readonly revokeStore?: RevokeStore;
+  /** Keeps buckets and permits. @default none */
+  readonly limiter?: RateLimiter;
   /** How often to look for what has expired. */
   readonly intervalMs: number;
   /** Measures the time between. */
@@ -19,12 +22,13 @@ const AT_ONCE = 500;
 
 /** Deletes what has expired, in small steps, for as long as the worker lives: nobody else would. */
 export function maintenance(options: MaintenanceOptions): Ticker {
-  const { broker, backend, revokeStore, intervalMs, clock, onError } = options;
+  const { broker, backend, revokeStore, limiter, intervalMs, clock, onError } = options;
   const limit = AT_ONCE;
   const sweeps = [
     () => backend.sweep({ limit }),
     () => broker.sweep({ limit }),
     ...(revokeStore === undefined ? [] : [() => revokeStore.pruneExpired({ limit })]),
+    ...(limiter === undefined ? [] : [() => limiter.sweep({ limit })]),
   ];
   return new Ticker({
     name: "maintenance",

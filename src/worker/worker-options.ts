@@ -1,4 +1,5 @@
 import type { Logger } from "../contracts/logger.ts";
+import type { RateLimiter } from "../contracts/rate-limiter.ts";
 import type { RevokeStore } from "../contracts/revoke-store.ts";
 import type { TaskSystem } from "../contracts/system.ts";
 import type { EncoderRegistryOptions } from "../encoding/registry.ts";
@@ -10,6 +11,7 @@ import type { Routes } from "../producer/routing.ts";
 import type { Middleware } from "../tasks/middleware.ts";
 import type { TaskRegistry } from "../tasks/registry.ts";
 import type { AnyTask } from "../tasks/task.ts";
+import type { QueueLimits } from "../tasks/task-limits.ts";
 import type { RetryPolicy } from "../time/backoff.ts";
 import { normalizeRetryPolicy } from "../time/backoff.ts";
 import type { Clock } from "../time/clock.ts";
@@ -41,10 +43,20 @@ export interface WorkerTuning {
   readonly heartbeat?: Duration;
   /** How often it deletes what has expired in the stores, in small steps. @default 1 minute */
   readonly sweepEvery?: Duration;
+  /** How often, and how many times at once, tasks of its queues may start over all workers that say the same. @default no limits but those of tasks */
+  readonly limits?: WorkerLimits;
   /** Its id. @default a UUID v7 behind `worker-` */
   readonly id?: string;
   /** JSON values that go with its heartbeats. @default none */
   readonly meta?: Readonly<Record<string, unknown>>;
+}
+
+/** What a worker says about limits. */
+export interface WorkerLimits {
+  /** Limits by the name of the queue, each of which the worker must serve. @default none */
+  readonly queues?: Readonly<Record<string, QueueLimits>>;
+  /** While the limiter fails, limited tasks are put back for a while (`"closed"`), or run without limits (`"open"`). @default "closed" */
+  readonly onLimiterError?: "open" | "closed";
 }
 
 /** What a worker is made of. */
@@ -53,6 +65,8 @@ export interface WorkerOptions extends TaskSystem, WorkerTuning, EncoderRegistry
   readonly registry: TaskRegistry | readonly AnyTask[];
   /** Knows which tasks shall not run, or not go on. @default none: nothing is revoked */
   readonly revokeStore?: RevokeStore;
+  /** Counts for the limits of tasks and queues, over all workers that use it. Needed where a task or a queue has limits. @default none */
+  readonly limiter?: RateLimiter;
   /** Queues for tasks that handlers enqueue. @default none */
   readonly routes?: Routes;
   /** Code around every run, and around every enqueue of a handler. @default none */

@@ -23,11 +23,13 @@ import type { ExecutorOptions } from "./executor.ts";
 import { runTask } from "./executor.ts";
 import type { HeldTask } from "./held-task.ts";
 import { LeaseKeeper } from "./leases.ts";
+import type { Limits } from "./limits.ts";
 import { maintenance } from "./maintenance.ts";
 import { decide } from "./outcome.ts";
 import { RevocationGuard } from "./revocations.ts";
 import { Settler } from "./settler.ts";
 import type { ShutdownOptions, ShutdownSettings, WorkerOptions, WorkerSettings } from "./worker-options.ts";
+import { limitsFor, needsPermits } from "./worker-limits.ts";
 import { SHUTDOWN_MODES, shutdownSettings, workerSettings } from "./worker-options.ts";
 
 /**
@@ -62,6 +64,7 @@ export class Worker {
   readonly #settler: Settler;
   readonly #consumer: Consumer;
   readonly #guard: RevocationGuard | undefined;
+  readonly #limits: Limits | undefined;
   readonly #executor: ExecutorOptions;
   readonly #heartbeat: Ticker;
   readonly #maintenance: Ticker;
@@ -78,6 +81,8 @@ export class Worker {
 
   /**
    * Makes a worker; it claims nothing before `start`.
+   *
+   * Limits are those of tasks that are registered by now.
    *
    * @throws {ConfigError} that names the option, its value and what was expected.
    */
@@ -103,13 +108,21 @@ export class Worker {
       onBegin: ({ delivery }) => this.#events.emit({ type: "task-started", delivery }),
     };
     this.#guard = options.revokeStore === undefined ? undefined : this.#guardFor(options.revokeStore);
+    this.#limits = limitsFor(options, {
+      registry: this.registry,
+      settings: this.#settings,
+      clock: this.#clock,
+      onError: (operation, error) => this.#report(operation, error),
+    });
     this.#consumer = new Consumer({
       ...this.#settings,
+      ...(this.#settings.prefetch === "auto" && needsPermits(options, this.registry) ? { prefetch: 0 } : {}),
       ledger: this.#ledger,
       workerId: this.id,
       leases: this.#leases,
       clock: this.#clock,
-      gates: this.#guard === undefined ? [] : [this.#guard],
+      gates: [this.#guard, this.#limits].filter((gate) => gate !== undefined),
+      limits: this.#limits,
       run: (held, onEnded) => this.#run(held, onEnded),
       conclude: (held, ending) => this.#conclude(held, ending),
       onError: (operation, error) => this.#onConsumerError(operation, error),
@@ -172,6 +185,7 @@ export class Worker {
     this.#heartbeat.start();
     this.#maintenance.start();
     this.#guard?.start();
+    this.#limits?.start();
     this.#claimLoop = this.#consumer.consume(this.#claiming.signal);
     this.#events.emit({ type: "started" });
   }
@@ -189,6 +203,7 @@ export class Worker {
       void this.#heartbeat.stop();
       void this.#maintenance.stop();
       void this.#guard?.stop();
+      void this.#limits?.stop();
       for (const cancel of this.#shutdownTimers) cancel();
       this.#events.emit({ type: "stopped" });
       this.#events.close();
@@ -200,7 +215,7 @@ export class Worker {
     await Promise.all(this.#consumer.takeBuffered().map((held) => this.#conclude(held, { kind: "put-back", delayMs: 0 })));
     await this.#consumer.idle();
     await this.#settler.flush();
-    await Promise.all([this.#heartbeat.stop(), this.#maintenance.stop(), this.#guard?.stop()]);
+    await Promise.all([this.#heartbeat.stop(), this.#maintenance.stop(), this.#guard?.stop(), this.#limits?.stop()]);
     await this.#sayGoodbye();
   }
 
@@ -239,6 +254,8 @@ export class Worker {
   async #conclude(held: HeldTask, ending: Ending): Promise<void> {
     const { delivery } = held;
     held.finish();
+    // Here its handler is over, or nobody waits for it any longer.
+    this.#limits?.release(delivery);
     if (ending.kind === "lost") return this.#events.emit({ type: "task-lost", delivery });
     const completion = decide(delivery, ending, { retry: this.#settings.retry, random: this.#options.random ?? systemRandom });
     const outcome = await this.#settler.settle(completion, () => [this.#forced.signal, held.lost]);

@@ -1,0 +1,79 @@
+import type { AskedBucket, AskedPermit } from "./limit-rules.ts";
+
+/** Why a task was refused. */
+export interface Refusal {
+  /** The bucket that has not enough; absent when it is not a bucket that refuses. */
+  readonly bucket?: AskedBucket;
+  /** The permits that are all held. */
+  readonly permit?: AskedPermit;
+  /** When to come again as the limiter says, in milliseconds: of a permit when the first would run out. */
+  readonly retryAfterMs: number;
+}
+
+// After that a task asks again in any case: the limit may be another one then.
+const LONGEST_WAIT_MS = 5 * 60_000;
+const LONGEST_STEP_MS = 2_000;
+const SHORTEST_STEP_MS = 1;
+const MANY = 1_000;
+
+interface Line {
+  /** When the turn of the next one is, on the monotonic clock. */
+  turnAt: number;
+  /** How long permits were held on average; absent when none was returned here yet. */
+  meanMs: number | undefined;
+  /** When a permit was given here last; when there was none, since when they are asked for. */
+  givenAt: number;
+}
+
+/**
+ * Tells tasks that a limit holds back when to come again: one after the other, each when its turn should come, and not all of them at once,
+ * again and again.
+ *
+ * It knows of those that were refused here. Where several workers refuse, each makes a line of its own: tasks come more often than there is
+ * room then, and those that are refused again join the end.
+ */
+export class LimitLines {
+  readonly #lines = new Map<string, Line>();
+
+  /** Gives a task the last place in the line of what refuses it, as the time until its turn, in milliseconds. */
+  join({ bucket, permit, retryAfterMs }: Refusal, now: number): number {
+    if (bucket !== undefined) return waitIn(this.#lineOf(`rate ${bucket.key}`, now), now, retryAfterMs, bucket.per / bucket.limit);
+    if (permit === undefined) return retryAfterMs;
+    const line = this.#lineOf(permitLine(permit), now);
+    // As long as those before took, or as long as none was given by now: a few short looks at first, fewer when it takes longer.
+    const heldMs = Math.max(line.meanMs ?? 0, now - line.givenAt);
+    const stepMs = Math.min(LONGEST_STEP_MS, Math.max(SHORTEST_STEP_MS, heldMs / permit.limit));
+    return waitIn(line, now, Math.min(retryAfterMs, stepMs), stepMs);
+  }
+
+  /** Notes that a permit was given. */
+  given(permit: AskedPermit, now: number): void {
+    this.#lineOf(permitLine(permit), now).givenAt = now;
+  }
+
+  /** Notes for how long a permit was held. */
+  returned(permit: AskedPermit, heldMs: number): void {
+    const line = this.#lines.get(permitLine(permit));
+    if (line !== undefined) line.meanMs = line.meanMs === undefined ? heldMs : line.meanMs + (heldMs - line.meanMs) / 8;
+  }
+
+  #lineOf(name: string, now: number): Line {
+    const known = this.#lines.get(name);
+    if (known !== undefined) return known;
+    // There may be a line for each customer: those in which nobody waits are forgotten.
+    if (this.#lines.size >= MANY) { for (const [other, { turnAt }] of this.#lines) if (turnAt <= now) this.#lines.delete(other); }
+    const line: Line = { turnAt: 0, meanMs: undefined, givenAt: now };
+    this.#lines.set(name, line);
+    return line;
+  }
+}
+
+function permitLine({ key }: AskedPermit): string {
+  return `permit ${key}`;
+}
+
+function waitIn(line: Line, now: number, firstMs: number, stepMs: number): number {
+  const turnAt = Math.min(Math.max(now + firstMs, line.turnAt), now + LONGEST_WAIT_MS);
+  line.turnAt = turnAt + stepMs;
+  return Math.max(1, Math.ceil(turnAt - now));
+}

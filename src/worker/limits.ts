@@ -1,0 +1,185 @@
+import { anySignal } from "../async/signal.ts";
+import type { WakeTicket } from "../async/wake.ts";
+import { Wake } from "../async/wake.ts";
+import type { RateLimiter } from "../contracts/rate-limiter.ts";
+import type { Delivery } from "../model/delivery.ts";
+import type { Clock } from "../time/clock.ts";
+import { uuidV7 } from "../time/id.ts";
+import type { Ending } from "./ending.ts";
+import type { Gate } from "./gate.ts";
+import type { Candidate } from "./limit-decisions.ts";
+import { askLimiter } from "./limit-decisions.ts";
+import { LimitLines } from "./limit-line.ts";
+import type { LimitRules } from "./limit-rules.ts";
+import type { KeptPermit } from "./permits.ts";
+import { Permits } from "./permits.ts";
+import type { Look, QueueDecision } from "./queue-meter.ts";
+import { PERMIT_PACE_MS, QueueMeter } from "./queue-meter.ts";
+
+/** What limits need. */
+export interface LimitsOptions {
+  /** Counts over all workers. */
+  readonly limiter: RateLimiter;
+  /** Knows what limits what. */
+  readonly rules: LimitRules;
+  /** The queues that the worker serves. */
+  readonly queues: readonly string[];
+  /** How long a permit is held without renewal. */
+  readonly permitTtlMs: number;
+  /** Whether limited tasks run while the limiter fails (`"open"`), or are put back (`"closed"`). */
+  readonly onLimiterError: "open" | "closed";
+  /** Measures time. */
+  readonly clock: Clock;
+  /** Hears of what failed, and of what was tried. */
+  readonly onError: (operation: string, error: unknown) => void;
+}
+
+/** Claims as it is told, until the signal aborts. */
+export type ClaimLook = (look: Look, signal: AbortSignal) => Promise<readonly Delivery[]>;
+
+// While the limiter fails, limited tasks stay away for this long.
+const FAILING_MS = 1_000;
+
+/**
+ * Holds tasks to the limits of their queues and their own: decides how much is claimed, and which of that is run.
+ *
+ * What a queue's limit refuses goes back to its place, and the queue is left alone until there is room. What a task's own limit refuses is
+ * hidden until its turn, so that the tasks behind it get theirs. Neither burns an attempt.
+ *
+ * Tokens that one limit gave to a task that another one refuses are lost: a rate is never exceeded, and may be a little below what it could be.
+ */
+export class Limits implements Gate {
+  readonly #options: LimitsOptions;
+  readonly #permits: Permits;
+  readonly #meter: QueueMeter;
+  readonly #lines = new LimitLines();
+  readonly #reopened = new Wake();
+  readonly #name: string;
+  #holders = 0;
+
+  /** Makes the gate; permits are only renewed between `start` and `stop`. */
+  constructor(options: LimitsOptions) {
+    this.#options = options;
+    this.#name = uuidV7(options.clock);
+    this.#meter = new QueueMeter(options.queues, options.rules.queues);
+    this.#permits = new Permits({
+      limiter: options.limiter,
+      ttlMs: options.permitTtlMs,
+      clock: options.clock,
+      onReturned: (kept) => this.#onReturned(kept),
+      onError: options.onError,
+    });
+  }
+
+  /** Begins to renew permits. */
+  start(): void {
+    this.#permits.start();
+  }
+
+  /** Waits until the permits of tasks that have ended are returned, and stops renewing. */
+  stop(): Promise<void> {
+    return this.#permits.stop();
+  }
+
+  /** Returns the permits of a task that has ended, or was not run; does nothing when it has none. */
+  release(delivery: Delivery): void {
+    this.#permits.release(delivery);
+  }
+
+  /** Claims what the limits of queues leave room for. Answers with nothing also when there is something else to ask for now. */
+  async claim(wanted: number, signal: AbortSignal, claim: ClaimLook): Promise<readonly Delivery[]> {
+    const { clock } = this.#options;
+    const ticket = this.#reopened.ticket();
+    const look = this.#meter.next(wanted, clock.monotonic());
+    if (look.queues.length === 0) {
+      await this.#reopened.after(ticket, { timeoutMs: look.waitMs, signal, clock });
+      return [];
+    }
+    const deliveries = look.waitMs === 0 ? await claim(look, signal) : await this.#waitFor(look, { ticket, signal, claim });
+    this.#meter.found(look, deliveries.map(({ envelope }) => envelope.queue));
+    return deliveries;
+  }
+
+  /** Puts back what a limit refuses. */
+  async admit(deliveries: readonly Delivery[]): Promise<readonly (Ending | undefined)[]> {
+    const candidates = deliveries.map((delivery) => this.#candidateOf(delivery));
+    const limited = candidates.filter((candidate) => candidate !== undefined);
+    if (limited.length === 0) return candidates.map(() => undefined);
+    const { limiter, permitTtlMs, clock } = this.#options;
+    try {
+      await askLimiter(limited, { limiter, permitTtlMs, monotonic: () => clock.monotonic() });
+    } catch (error) {
+      this.#options.onError("ask the rate limiter", error);
+      for (const { kept } of limited) this.#permits.giveBack(kept.splice(0));
+      const isOpen = this.#options.onLimiterError === "open";
+      for (const { refusals } of limited) {
+        refusals.clear();
+        if (!isOpen) refusals.set("queue", { retryAfterMs: FAILING_MS }).set("task", { retryAfterMs: FAILING_MS });
+      }
+    }
+    const now = clock.monotonic();
+    this.#tellMeter(limited, now);
+    return candidates.map((candidate) => candidate === undefined ? undefined : this.#endingOf(candidate, now));
+  }
+
+  #candidateOf(delivery: Delivery): Candidate | undefined {
+    const { envelope: { expiresAt }, claimedAt } = delivery;
+    // Expired it ends as cancelled, and needs no place for that.
+    const rules = expiresAt !== undefined && expiresAt <= claimedAt ? undefined : this.#options.rules.of(delivery);
+    return rules && { delivery, rules, holder: `${this.#name} ${++this.#holders}`, kept: [], refusals: new Map() };
+  }
+
+  #endingOf({ delivery, kept, refusals }: Candidate, now: number): Ending | undefined {
+    if (refusals.size === 0) {
+      if (kept.length > 0) this.#permits.keep(delivery, kept);
+      for (const { asked } of kept) this.#lines.given(asked, now);
+      return undefined;
+    }
+    this.#permits.giveBack(kept);
+    const refusal = refusals.get("task");
+    return { kind: "put-back", delayMs: refusal === undefined ? 0 : this.#lines.join(refusal, now) };
+  }
+
+  #tellMeter(candidates: readonly Candidate[], now: number): void {
+    const decisions = new Map<string, QueueDecision>();
+    for (const { delivery: { envelope: { queue } }, rules, refusals } of candidates) {
+      if (rules.queue === undefined) continue;
+      const { admitted, refused, retryAfterMs } = decisions.get(queue) ?? { admitted: 0, refused: 0, retryAfterMs: 0 };
+      const refusal = refusals.get("queue");
+      if (refusal === undefined) {
+        decisions.set(queue, { admitted: admitted + 1, refused, retryAfterMs });
+        continue;
+      }
+      // A permit is normally returned long before it runs out.
+      const againMs = refusal.permit === undefined ? refusal.retryAfterMs : Math.min(refusal.retryAfterMs, PERMIT_PACE_MS);
+      decisions.set(queue, { admitted, refused: refused + 1, retryAfterMs: Math.max(retryAfterMs, againMs) });
+    }
+    for (const [queue, decision] of decisions) this.#meter.decided(queue, decision, now);
+  }
+
+  async #waitFor(look: Look, { ticket, signal, claim }: Waiting): Promise<readonly Delivery[]> {
+    const reopened = new AbortController();
+    const over = new AbortController();
+    // A claim that waits would not hear that a queue is open again: it is ended for that.
+    const listening = this.#reopened.after(ticket, { signal: over.signal }).then(() => reopened.abort(), () => undefined);
+    const either = anySignal(signal, reopened.signal);
+    try {
+      return await claim(look, either.signal);
+    } finally {
+      either.dispose();
+      over.abort();
+      await listening;
+    }
+  }
+
+  #onReturned({ asked, since }: KeptPermit): void {
+    this.#lines.returned(asked, this.#options.clock.monotonic() - since);
+    if (asked.queue !== undefined && this.#meter.returned(asked.queue)) this.#reopened.notify();
+  }
+}
+
+interface Waiting {
+  readonly ticket: WakeTicket;
+  readonly signal: AbortSignal;
+  readonly claim: ClaimLook;
+}
