@@ -1,9 +1,11 @@
 /** Calls the command line inside this process, and keeps what it writes. */
 
 import assert from "node:assert/strict";
+import { deferred } from "../../src/async/deferred.ts";
 import type { CliIo } from "../../src/cli/io.ts";
 import { run } from "../../src/cli/run.ts";
 import type { Environment } from "../../src/app/config.ts";
+import { withDeadline } from "../../src/time/sleep.ts";
 import { root } from "../support/runtimes.ts";
 
 /** How it is called. */
@@ -16,8 +18,6 @@ export interface CallOptions {
   readonly input?: string;
   /** Whether the output is a terminal. @default false */
   readonly isTerminal?: boolean;
-  /** Hears each line of output, as it comes. */
-  readonly onLine?: (line: string) => void;
 }
 
 /** A call that goes on. */
@@ -26,6 +26,8 @@ export interface Running {
   readonly ended: Promise<Outcome>;
   /** Asks it to end, as a signal does; answers how many listen. */
   stop(): number;
+  /** Waits until a line is written, at most 30 seconds. */
+  heard(pattern: RegExp): Promise<void>;
 }
 
 /** How a call ended. */
@@ -52,10 +54,11 @@ export async function callJson(
 /** Calls it, and leaves it running. */
 export function start(argv: readonly string[], options: CallOptions = {}): Running {
   const written = { out: "", errors: "" };
-  const listeners = new Set<() => void>();
+  const stopping = new Set<() => void>();
+  const looking = new Set<() => void>();
   const write = (stream: "out" | "errors") => (text: string) => {
     written[stream] += text;
-    if (options.onLine !== undefined) { for (const line of text.split("\n").filter((each) => each !== "")) options.onLine(line); }
+    for (const look of looking) look();
   };
   const io: CliIo = {
     environment: options.environment ?? {},
@@ -67,15 +70,33 @@ export function start(argv: readonly string[], options: CallOptions = {}): Runni
     writeError: write("errors"),
     readInput: () => Promise.resolve(options.input ?? ""),
     onStop: (listener) => {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
+      stopping.add(listener);
+      return () => void stopping.delete(listener);
     },
   };
+  const ended = run(argv, io).then((code) => ({ code, ...written }));
   return {
-    ended: run(argv, io).then((code) => ({ code, ...written })),
+    ended,
     stop: () => {
-      for (const listener of [...listeners]) listener();
-      return listeners.size;
+      const listeners = [...stopping];
+      for (const listener of listeners) listener();
+      return listeners.length;
+    },
+    heard: async (pattern) => {
+      const { promise, resolve } = deferred<void>();
+      const look = () => pattern.test(written.out + written.errors) ? resolve() : undefined;
+      looking.add(look);
+      look();
+      const early = ended.then(() => {
+        throw new Error(`It ended before ${String(pattern)}: ${written.out}${written.errors}`);
+      });
+      try {
+        await withDeadline(Promise.race([promise, early]), 30_000, { message: `nothing like ${String(pattern)}` });
+      } finally {
+        looking.delete(look);
+        // It ends some time, and is not waited for then.
+        early.catch(() => {});
+      }
     },
   };
 }

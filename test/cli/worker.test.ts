@@ -1,31 +1,19 @@
 /** `stem worker start` and `stem worker list`: in this process on both dialects, and as processes on every runtime. */
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { test } from "node:test";
 import { StemApp } from "../../src/mod.ts";
-import { deferred } from "../../src/async/deferred.ts";
 import { withDeadline } from "../../src/time/sleep.ts";
 import { runtimesHere } from "../chaos/stage.ts";
-import { createServerFolder } from "../support/server-folder.ts";
-import { needsPostgres, postgresUrl } from "../support/servers.ts";
-import { withSchema } from "../sql/databases.ts";
 import { assertHolds, call, callJson, type CallOptions, type Running, start } from "./call.ts";
+import { onFile, places } from "./places.ts";
 import { startProgram } from "./program.ts";
 
 const timeout = 120_000;
 const TASKS = ["--tasks", "test/cli/modules/tasks.ts"];
 
-interface Place {
-  readonly url: string;
-  readonly schema: string;
-  readonly environment: Readonly<Record<string, string>>;
-}
-
-const places = [
-  { name: "sqlite", needs: {}, use: onFile },
-  { name: "postgres", needs: needsPostgres, use: onSchema },
-] as const;
+const startWorker = (argv: readonly string[], options: CallOptions, tasks: readonly string[] = TASKS): Running =>
+  start(["worker", "start", ...tasks, ...argv], options);
 
 for (const { name, needs, use } of places) {
   test(
@@ -48,8 +36,8 @@ for (const { name, needs, use } of places) {
         });
         assert.match((await call(["worker", "list"], { environment })).out, /^WORKER .*\nw1 +default,mail +\d\/3 /);
 
-        assert.equal(worker.running.stop(), 1);
-        const { code, out, errors } = await worker.running.ended;
+        assert.equal(worker.stop(), 1);
+        const { code, out, errors } = await worker.ended;
         assert.deepEqual([code, errors], [0, ""]);
         const lines = out.trim().split("\n").map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
         assertHolds(lines.find(({ event }) => event === "started"), {
@@ -79,9 +67,9 @@ test("the second request aborts what runs, the third waits for nothing", { timeo
       await using app = await StemApp.fromUrl(url, { autoStart: false });
       const { id } = await app.enqueue(task, { args: {}, queue: task });
       await worker.heard(new RegExp(`task-started task=${task}`));
-      for (let stop = 1; stop < stops; stop += 1) assert.equal(worker.running.stop(), 1, `${task}: request ${stop} ends it too early`);
-      worker.running.stop();
-      const { code, out } = await withDeadline(worker.running.ended, 20_000);
+      for (let stop = 1; stop < stops; stop += 1) assert.equal(worker.stop(), 1, `${task}: request ${stop} ends it too early`);
+      worker.stop();
+      const { code, out } = await withDeadline(worker.ended, 20_000);
       assert.equal(code, 0);
       assert.match(out, new RegExp(`task-put-back task=${task} id=${id}`));
       assert.equal((await app.stack.broker.counts(task)).ready, 1, "it waits for another worker");
@@ -94,8 +82,8 @@ test("the warm end may take as long as --timeout says", { timeout }, () =>
     await using app = await StemApp.fromUrl(url, { autoStart: false });
     await app.enqueue("deaf", { args: {} });
     await worker.heard(/task-started/);
-    worker.running.stop();
-    assert.equal((await withDeadline(worker.running.ended, 20_000)).code, 0);
+    worker.stop();
+    assert.equal((await withDeadline(worker.ended, 20_000)).code, 0);
   }));
 
 test(
@@ -110,8 +98,8 @@ test(
       );
       await worker.heard(/started worker=w2/);
       assertHolds((await callJson(["worker", "list"], { environment })).value, { workers: [{ workerId: "w2", queues: ["a", "b"] }] });
-      worker.running.stop();
-      assert.equal((await worker.running.ended).code, 0);
+      worker.stop();
+      assert.equal((await worker.ended).code, 0);
       const cases: readonly (readonly [readonly string[], RegExp])[] = [
         [[], /Cannot start a worker without tasks: pass --tasks/],
         [["--tasks", "none.ts"], /there is no file/],
@@ -143,44 +131,4 @@ for (const { id, runtime } of runtimesHere()) {
       assert.equal(await program.ended, 0, program.written());
       assert.match(program.written(), /stopped\n$/);
     }));
-}
-
-interface Heard {
-  readonly running: Running;
-  /** Waits until a line was written. */
-  heard(pattern: RegExp): Promise<void>;
-}
-
-function startWorker(argv: readonly string[], options: CallOptions, tasks: readonly string[] = TASKS): Heard {
-  const lines: string[] = [];
-  const waiting = new Set<{ readonly pattern: RegExp; readonly resolve: () => void }>();
-  const running = start(["worker", "start", ...tasks, ...argv], {
-    ...options,
-    onLine: (line) => {
-      lines.push(line);
-      for (const { pattern, resolve } of waiting) if (pattern.test(line)) resolve();
-    },
-  });
-  return {
-    running,
-    heard: async (pattern) => {
-      if (lines.some((line) => pattern.test(line))) return;
-      const { promise, resolve } = deferred<void>();
-      waiting.add({ pattern, resolve });
-      const early = running.ended.then(({ out, errors }) =>
-        Promise.reject(new Error(`It ended before ${String(pattern)}: ${out}${errors}`))
-      );
-      await withDeadline(Promise.race([promise, early]), 30_000, { message: `nothing like ${String(pattern)} in:\n${lines.join("\n")}` });
-    },
-  };
-}
-
-async function onFile(work: (place: Place) => Promise<void>): Promise<void> {
-  await using folder = createServerFolder("cli");
-  const url = `sqlite:${join(folder.path, "worker.db")}`;
-  await work({ url, schema: "stem", environment: { STEM_URL: url } });
-}
-
-function onSchema(work: (place: Place) => Promise<void>): Promise<void> {
-  return withSchema((schema) => work({ url: postgresUrl(), schema, environment: { STEM_URL: postgresUrl(), STEM_SCHEMA: schema } }));
 }
