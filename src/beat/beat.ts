@@ -4,6 +4,7 @@ import { Service } from "../async/service.ts";
 import { Ticker } from "../async/ticker.ts";
 import type { Logger } from "../contracts/logger.ts";
 import { consoleLogger } from "../contracts/logger.ts";
+import type { TaskLedger } from "../contracts/task-ledger.ts";
 import { StemError } from "../errors.ts";
 import { ledgerFor } from "../ledger/ledger-for.ts";
 import { PublishingLedger } from "../ledger/publishing-ledger.ts";
@@ -11,12 +12,14 @@ import { Preparer } from "../producer/preparer.ts";
 import { TaskRegistry } from "../tasks/registry.ts";
 import type { Clock } from "../time/clock.ts";
 import { systemClock } from "../time/clock.ts";
+import { uuidV7 } from "../time/id.ts";
 import type { BeatOptions, BeatSettings } from "./beat-options.ts";
 import { beatSettings } from "./beat-options.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { DueLoop } from "./due-loop.ts";
 import type { BeatEvent, BeatListener } from "./events.ts";
 import { lead } from "./leadership.ts";
+import { taskCall } from "./slot-call.ts";
 
 const AT_ONCE = 500;
 
@@ -43,6 +46,8 @@ export class Beat {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #events: EventSource<BeatEvent>;
+  readonly #ledger: TaskLedger;
+  readonly #preparer: Preparer;
   readonly #loop: DueLoop;
   readonly #maintenance: Ticker;
   readonly #service: Service;
@@ -66,11 +71,13 @@ export class Beat {
     this.#logger = options.logger ?? consoleLogger;
     this.#events = new EventSource({ onError: (error) => this.#logger.error("A Beat's listener threw", { error, beatId: this.id }) });
     const registry = options.registry instanceof TaskRegistry ? options.registry : new TaskRegistry(options.registry);
+    this.#ledger = backend === undefined ? new PublishingLedger(broker) : ledgerFor(broker, backend);
+    this.#preparer = new Preparer({ ...options, registry });
     const dispatcher = new Dispatcher({
       ...settings,
       store,
-      ledger: backend === undefined ? new PublishingLedger(broker) : ledgerFor(broker, backend),
-      preparer: new Preparer({ ...options, registry }),
+      ledger: this.#ledger,
+      preparer: this.#preparer,
       clock,
       emit: (event) => this.#emit(event),
       onError,
@@ -110,6 +117,20 @@ export class Beat {
   /** The same as {@link Beat.stop}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
+  }
+
+  /**
+   * Enqueues the task of a schedule now, beside its slots: whether it is due, enabled or over, and whether this Beat runs. Nothing about the
+   * schedule changes. Gives the task's id; `undefined` when the schedule is not known.
+   *
+   * @throws what `enqueue` throws for arguments that cannot be used, and {@link StoreError} when a store is away.
+   */
+  async trigger(scheduleId: string): Promise<string | undefined> {
+    const entry = await this.#options.store.get(scheduleId);
+    if (entry === undefined) return undefined;
+    const envelope = await this.#preparer.prepare({ ...taskCall(entry), id: uuidV7(this.#clock) });
+    await this.#ledger.enqueue([envelope]);
+    return envelope.id;
   }
 
   /** Hears of everything that happens in this Beat, until the returned function is called. */

@@ -1,4 +1,4 @@
-import type { ScheduleClaim } from "../model/schedule.ts";
+import type { ScheduleClaim, ScheduleEntry } from "../model/schedule.ts";
 import { slotIdentity } from "../model/slot-id.ts";
 import type { NamedCall } from "../tasks/task-call.ts";
 
@@ -8,19 +8,13 @@ export const SCHEDULE_META = { id: "__stemScheduleId", slot: "__stemScheduleSlot
 /** The call that a slot makes. */
 export type SlotCall = NamedCall & { readonly id: string };
 
-/** Writes a claimed slot as a call of its task, which then is prepared as any other call. */
-export async function slotCall(claim: ScheduleClaim, leaseMs: number): Promise<SlotCall> {
-  const { entry, slot, claimedAt } = claim;
-  const { task } = entry;
-  const { taskId, share } = await slotIdentity(entry, slot);
-  // Counted from the slot: a late slot does not wait as long again.
-  const delay = Math.max(0, slot + Math.floor(share * (entry.jitterMs + 1)) - claimedAt);
+/** Writes the task of a schedule as a call. */
+export function taskCall({ id, task }: Pick<ScheduleEntry, "id" | "task">): NamedCall {
   return {
     task: task.name,
-    id: taskId,
     args: task.args,
     headers: task.headers,
-    meta: { ...task.meta, [SCHEDULE_META.id]: entry.id, [SCHEDULE_META.slot]: slot },
+    meta: { ...task.meta, [SCHEDULE_META.id]: id },
     queue: task.queue,
     priority: task.priority,
     maxRetries: task.maxRetries,
@@ -28,10 +22,26 @@ export async function slotCall(claim: ScheduleClaim, leaseMs: number): Promise<S
     visibilityTimeout: task.visibilityTimeoutMs,
     softTimeLimit: task.softTimeLimitMs,
     timeLimit: task.timeLimitMs,
-    // A slot that is dispatched again after a crash must still find its task known: then it is not run twice.
-    resultTtl: task.resultTtlMs === undefined ? undefined : Math.max(task.resultTtlMs, 2 * leaseMs),
+    resultTtl: task.resultTtlMs,
     ignoreResult: task.ignoreResult,
+  };
+}
+
+/** Writes a claimed slot as a call of its task, which then is prepared as any other call. */
+export async function slotCall(claim: ScheduleClaim, leaseMs: number): Promise<SlotCall> {
+  const { entry, slot, claimedAt } = claim;
+  const { taskId, share } = await slotIdentity(entry, slot);
+  // Counted from the slot: a late slot does not wait as long again.
+  const delay = entry.jitterMs === 0 ? 0 : Math.max(0, slot + Math.floor(share * (entry.jitterMs + 1)) - claimedAt);
+  const call = taskCall(entry);
+  const { resultTtlMs } = entry.task;
+  return {
+    ...call,
+    id: taskId,
+    meta: { ...call.meta, [SCHEDULE_META.slot]: slot },
+    // A slot that is dispatched again after a crash must still find its task known: then it is not run twice.
+    resultTtl: resultTtlMs === undefined ? undefined : Math.max(resultTtlMs, 2 * leaseMs),
     expires: entry.expiresAfterMs === undefined ? undefined : new Date(slot + entry.expiresAfterMs),
-    ...(entry.jitterMs === 0 || delay === 0 ? {} : { delay }),
+    ...(delay === 0 ? {} : { delay }),
   };
 }

@@ -144,7 +144,8 @@ test("an encoder that never answers fails its own slot, and delays no other", as
   const { slots, events } = await stage.start({ registry: [stuck], lease: "10s" });
   await stage.adapter.schedules.upsert({ id: "stuck", spec: { kind: "clocked", at: at(1) }, task: { name: "stuck", args: 1 } });
   await stage.adapter.schedules.upsert({ id: "good", spec: { kind: "interval", everyMs: 1_000 }, task: { name: "work" } });
-  await stage.pass(8_000, 100, 1);
+  while (slots("slot-failed").length === 0) await stage.pass(100, 100, 1);
+  await stage.pass(at(8) - stage.clock.now(), 100);
   assert.deepEqual(slots("slot-failed", "stuck"), [at(1)]);
   assert.deepEqual(slots("slot-dispatched", "good"), range(1, 8));
   const late = events.flatMap((event) => event.type === "slot-dispatched" ? [event.claim.claimedAt - event.claim.slot] : []);
@@ -359,6 +360,21 @@ test("without a result backend tasks are published all the same", async () => {
   await beat.start();
   const id = await dispatched;
   assert.deepEqual((await stage.take()).map((envelope) => envelope.id), [id]);
+});
+
+test("a schedule's task can be triggered by hand, which changes nothing about the schedule", async () => {
+  await using stage = setBeatStage();
+  const { broker, results: backend, schedules: store } = stage.adapter;
+  await stage.schedule({ id: "off", enabled: false, task: { name: "work", args: { n: 1 }, priority: 4 } });
+  const before = await store.get("off");
+  const beat = new Beat({ broker, backend, store, clock: stage.clock });
+  const ids = [await beat.trigger("off"), await beat.trigger("off")];
+  assert.equal(await beat.trigger("unknown"), undefined);
+  assert.equal(beat.state, "idle");
+  assert.deepEqual(await store.get("off"), before);
+  const tasks = await stage.take();
+  assert.deepEqual(tasks.map(({ id }) => id), ids);
+  assert.deepEqual([tasks[0]?.args, tasks[0]?.priority, tasks[0]?.meta["__stemScheduleId"]], [{ n: 1 }, 4, "off"]);
 });
 
 test("start and stop in any order, any number of times, end in one clean stop", async () => {
