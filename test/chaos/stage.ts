@@ -132,7 +132,8 @@ function isRun(value: unknown): value is Run {
   return typeof value === "object" && value !== null && "id" in value && "claimedAt" in value && "deliveryCount" in value;
 }
 
-async function dropSchema(url: string, schema: string): Promise<void> {
+/** Takes a schema away, with all that is in it. */
+export async function dropSchema(url: string, schema: string): Promise<void> {
   const sql = postgresJs(url, { max: 1, onnotice: () => {} });
   await sql`drop schema if exists ${sql(schema)} cascade`;
   await sql.end();
