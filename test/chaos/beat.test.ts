@@ -8,12 +8,13 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
 import { setTimeout as pass } from "node:timers/promises";
-import type { ScheduleRun, StemStack } from "../../src/mod.ts";
+import type { ScheduleRun } from "../../src/mod.ts";
+import { allRuns, doubledSlots, isLeading, judgeSlots, writeSchedules } from "./slots.ts";
 import type { Program, Stage } from "./stage.ts";
 import { inMs, setStage, stores } from "./stage.ts";
 
 const SECONDS = Number(process.env["STEM_BEAT_SECONDS"] ?? 15);
-const SCHEDULES = 20;
+const LOAD = { schedules: 20, seconds: SECONDS };
 // In the long run it is the one of the default.
 const LEASE_MS = SECONDS >= 60 ? 15_000 : 3_000;
 // All slots of one second share their lateness, and other tests run beside this one: the ordinary run only shows that nothing is stuck.
@@ -33,7 +34,7 @@ for (const store of stores) {
       const { stack } = app;
       const beats = ["a", "b", "c"].map((id) => start(stage, id, locks));
       await Promise.all(beats.map((beat) => beat.hear("ready")));
-      const startAt = await writeSchedules(stack);
+      const startAt = await writeSchedules(stack, LOAD);
       const bare = bareTimers(startAt);
 
       await pass(startAt + SECONDS * 333 - Date.now());
@@ -50,11 +51,10 @@ for (const store of stores) {
       const heir = start(stage, "d", locks);
       await heir.hear("ready");
 
-      const runs = await allRuns(stack, startAt);
+      const runs = await allRuns(stack, LOAD, startAt);
       await Promise.all([...survivors.filter((beat) => beat !== restarted), heir].map((beat) => beat.end()));
-      judge(runs, startAt);
-      await judgeTasks(stack, runs);
-      assert.deepEqual(doubled([...beats, heir]), [], "slots that two instances say they dispatched");
+      await judgeSlots(stack, runs, { ...LOAD, startAt });
+      assert.deepEqual(doubledSlots([...beats, heir]), [], "slots that two instances say they dispatched");
 
       const isTakeOver = ({ slot }: ScheduleRun) => slot > killedAt - 1_000 && slot <= killedAt + LEASE_MS;
       const lateness = (run: ScheduleRun) => run.completedAt - run.slot;
@@ -64,7 +64,7 @@ for (const store of stores) {
       const slow = new Set(runs.filter((run) => !isTakeOver(run) && lateness(run) >= 100).map(({ slot }) => (slot - startAt) / 1_000));
       const timers = (await bare).toSorted((a, b) => a - b);
       t.diagnostic(
-        `${runs.length} slots of ${SCHEDULES} schedules in ${SECONDS} s, each dispatched once; late by ${inMs(p(0.5))} (p50), ${
+        `${runs.length} slots of ${LOAD.schedules} schedules in ${SECONDS} s, each dispatched once; late by ${inMs(p(0.5))} (p50), ${
           inMs(p(0.99))
         } (p99), ` +
           `${inMs(p(1))} (max of ${late.length}) outside the take-over, by ${inMs(worst)} at most in it, with a lease of ${
@@ -92,69 +92,4 @@ async function bareTimers(startAt: number): Promise<readonly number[]> {
     late.push(Math.max(0, Date.now() - slot));
   }
   return late;
-}
-
-/** Whether it took the lock and did not give it back. */
-function isLeading(beat: Program): boolean {
-  return beat.said("leading").length > beat.said("following").length;
-}
-
-/** Schedules that fire each second at the same moment: from a while from now, so often as there are seconds. */
-async function writeSchedules(stack: StemStack): Promise<number> {
-  const startAt = Date.now() + 1_500;
-  for (let n = 0; n < SCHEDULES; n++) {
-    await stack.schedules.upsert({
-      id: `tick-${n}`,
-      spec: { kind: "interval", everyMs: 1_000 },
-      task: { name: "work", args: { n } },
-      startAt,
-      endAt: startAt + (SECONDS - 1) * 1_000,
-    });
-  }
-  return startAt;
-}
-
-/** Waits until every schedule has come to its end, and tells all of their past. */
-async function allRuns(stack: StemStack, startAt: number): Promise<readonly ScheduleRun[]> {
-  await pass(startAt + SECONDS * 1_000 - Date.now());
-  const runs: ScheduleRun[] = [];
-  for (let n = 0; n < SCHEDULES; n++) {
-    for (const deadline = Date.now() + LEASE_MS * 2; (await stack.schedules.get(`tick-${n}`))?.nextRunAt !== undefined;) {
-      assert.ok(Date.now() < deadline, `schedule tick-${n} does not come to its end`);
-      await pass(100);
-    }
-    runs.push(...(await stack.schedules.history(`tick-${n}`, { limit: 100 })).items);
-  }
-  return runs;
-}
-
-/** Every slot is there, once. */
-function judge(runs: readonly ScheduleRun[], startAt: number): void {
-  const expected = Array.from({ length: SECONDS }, (_, second) => startAt + second * 1_000);
-  for (let n = 0; n < SCHEDULES; n++) {
-    const own = runs.filter(({ scheduleId }) => scheduleId === `tick-${n}`);
-    assert.deepEqual(own.filter(({ kind }) => kind !== "dispatched"), []);
-    assert.deepEqual(own.map(({ slot }) => slot).toSorted((a, b) => a - b), expected, `the slots of tick-${n}`);
-  }
-}
-
-/** Every slot's task waits in the queue, once, and nothing else does. */
-async function judgeTasks({ broker }: StemStack, runs: readonly ScheduleRun[]): Promise<void> {
-  const { ready } = await broker.counts("default");
-  assert.equal(ready, SECONDS * SCHEDULES, "how many tasks wait");
-  const ids: string[] = [];
-  while (ids.length < ready) {
-    const deliveries = await broker.claim({ queues: ["default"], limit: 500, consumer: "judge", leaseMs: 60_000 });
-    if (deliveries.length === 0) break;
-    ids.push(...deliveries.map(({ envelope }) => envelope.id));
-  }
-  assert.deepEqual(ids.toSorted(), runs.map(({ taskId = "none" }) => taskId).toSorted(), "the ids of the tasks");
-}
-
-/** Slots that were dispatched more than once, as the instances tell it. */
-function doubled(beats: readonly Program[]): readonly string[] {
-  const told = beats.flatMap((beat) => beat.said("slot-dispatched")).map(({ scheduleId, slot }) =>
-    `${String(scheduleId)} at ${String(slot)}`
-  );
-  return told.filter((slot, index) => told.indexOf(slot) !== index);
 }
