@@ -56,6 +56,9 @@ const TURN_AFTER_MS = 5;
 export class Consumer {
   readonly #options: ConsumerOptions;
   readonly #atGates = new Set<HeldTask>();
+  // Kept back by a gate, which lets them through one by one: it may be that before it is known here that they wait.
+  readonly #standby = new Map<Delivery, HeldTask>();
+  readonly #letThrough = new Set<Delivery>();
   readonly #buffer: HeldTask[] = [];
   readonly #running = new Set<HeldTask>();
   readonly #settling = new Set<HeldTask>();
@@ -73,9 +76,9 @@ export class Consumer {
     return this.#running;
   }
 
-  /** All that it holds and has no end yet: at the gates, ready, and running. */
+  /** All that it holds and has no end yet: at the gates, waiting there to be let through, ready, and running. */
   get held(): readonly HeldTask[] {
-    return [...this.#atGates, ...this.#buffer, ...this.#running];
+    return [...this.#atGates, ...this.#standby.values(), ...this.#buffer, ...this.#running];
   }
 
   /** Claims and runs until the signal aborts; resolves when no claim is under way any more. Running tasks go on. */
@@ -114,17 +117,27 @@ export class Consumer {
     this.#paused = true;
   }
 
-  /** Ends a held task for a reason of its own: what is ready at once; what runs is told, and what is at the gates is not run. */
+  /** Runs a task that a gate kept back, as soon as there is a free slot. */
+  letThrough(delivery: Delivery): void {
+    const held = this.#standby.get(delivery);
+    if (held === undefined) return void this.#letThrough.add(delivery);
+    this.#standby.delete(delivery);
+    this.#accept([held]);
+  }
+
+  /** Ends a held task for a reason of its own: what is ready or waits at once; what runs is told, and what is at the gates is not run. */
   stop(held: HeldTask, reason: Error): void {
     const at = this.#buffer.indexOf(held);
-    if (at < 0) return held.abort(reason);
-    this.#buffer.splice(at, 1);
+    if (at >= 0) this.#buffer.splice(at, 1);
+    else if (!this.#standby.delete(held.delivery)) return held.abort(reason);
     void this.#conclude(held, { kind: "cancelled", error: reason });
   }
 
   /** Takes over what was claimed and not started, still leased. */
   takeBuffered(): readonly HeldTask[] {
-    return this.#buffer.splice(0);
+    const waiting = [...this.#standby.values()];
+    this.#standby.clear();
+    return [...this.#buffer.splice(0), ...waiting];
   }
 
   /** Waits until nothing runs and every outcome is written. */
@@ -149,13 +162,19 @@ export class Consumer {
     return tasks;
   }
 
-  /** Answers those that may be run; the others end as the gates say. */
+  /** Answers those that may be run; the others end or wait as the gates say. */
   async #pass(tasks: readonly HeldTask[], signal: AbortSignal): Promise<readonly HeldTask[]> {
     const { gates, clock, onError } = this.#options;
     for (const held of tasks) this.#atGates.add(held);
     const endings = await passGates(tasks, { gates, clock, signal, onError: (error) => onError("ask the gates", error) });
-    for (const [held, ending] of endings) void this.#conclude(held, ending);
-    return endings.size === 0 ? tasks : tasks.filter((held) => !endings.has(held));
+    if (endings.size === 0) return tasks;
+    return tasks.filter((held) => {
+      const ending = endings.get(held);
+      if (ending === undefined || (ending.kind === "standby" && this.#letThrough.delete(held.delivery))) return true;
+      if (ending.kind === "standby") this.#standby.set(held.delivery, held);
+      else void this.#conclude(held, ending);
+      return false;
+    });
   }
 
   #accept(tasks: readonly HeldTask[]): void {

@@ -5,17 +5,26 @@ import { sleep } from "../time/sleep.ts";
 import type { Ending } from "./ending.ts";
 import type { HeldTask } from "./held-task.ts";
 
+/** The task is held, and neither run nor ended, until the gate lets it through by itself. */
+export interface Standby {
+  /** Tells it from an ending. */
+  readonly kind: "standby";
+}
+
+/** What a gate says of a task: how it ends without being run, or that it is to wait; `undefined` lets it through. */
+export type Verdict = Ending | Standby | undefined;
+
 /**
  * Decides about claimed tasks before they are run. It sees each claim once, as a whole, and should ask its store once for all of it.
  */
 export interface Gate {
   /**
-   * Answers one ending for each delivery, in order: the task is not run and ends like that; `undefined` lets it through.
+   * Answers one verdict for each delivery, in order.
    *
    * When it throws, no task of the claim is run: after a retryable error it is asked again while the tasks are held, after any other they
    * go back to their queues for a while.
    */
-  admit(deliveries: readonly Delivery[]): Promise<readonly (Ending | undefined)[]>;
+  admit(deliveries: readonly Delivery[]): Promise<readonly Verdict[]>;
 }
 
 /** What {@link passGates} needs. */
@@ -35,9 +44,9 @@ const LONGEST_PAUSE_MS = 5_000;
 // Long enough for other tasks to get their turn before a gate that cannot judge this one is asked again.
 const SET_ASIDE_MS = 5_000;
 
-/** Sends freshly claimed tasks through the gates. Answers how those end that are not to be run. Never rejects. */
-export async function passGates(tasks: readonly HeldTask[], options: GateOptions): Promise<ReadonlyMap<HeldTask, Ending>> {
-  const endings = new Map<HeldTask, Ending>();
+/** Sends freshly claimed tasks through the gates. Answers how those end that are not to be run, and which are to wait. Never rejects. */
+export async function passGates(tasks: readonly HeldTask[], options: GateOptions): Promise<ReadonlyMap<HeldTask, Ending | Standby>> {
+  const endings = new Map<HeldTask, Ending | Standby>();
   for (const gate of options.gates) {
     await passGate(gate, tasks.filter((held) => !endings.has(held)), { ...options, endings });
   }
@@ -45,7 +54,7 @@ export async function passGates(tasks: readonly HeldTask[], options: GateOptions
 }
 
 interface Passage extends GateOptions {
-  readonly endings: Map<HeldTask, Ending>;
+  readonly endings: Map<HeldTask, Ending | Standby>;
 }
 
 async function passGate(gate: Gate, tasks: readonly HeldTask[], { clock, signal, onError, endings }: Passage): Promise<void> {

@@ -1,18 +1,19 @@
 import { anySignal } from "../async/signal.ts";
+import { Ticker } from "../async/ticker.ts";
 import type { WakeTicket } from "../async/wake.ts";
 import { Wake } from "../async/wake.ts";
 import type { RateLimiter } from "../contracts/rate-limiter.ts";
 import type { Delivery } from "../model/delivery.ts";
 import type { Clock } from "../time/clock.ts";
 import { uuidV7 } from "../time/id.ts";
-import type { Ending } from "./ending.ts";
-import type { Gate } from "./gate.ts";
+import type { Gate, Verdict } from "./gate.ts";
 import type { Candidate } from "./limit-decisions.ts";
 import { askLimiter } from "./limit-decisions.ts";
 import { LimitLines } from "./limit-line.ts";
 import type { LimitRules } from "./limit-rules.ts";
 import type { KeptPermit } from "./permits.ts";
 import { Permits } from "./permits.ts";
+import { Standby } from "./standby.ts";
 import type { Look, QueueDecision } from "./queue-meter.ts";
 import { PERMIT_PACE_MS, QueueMeter } from "./queue-meter.ts";
 
@@ -28,6 +29,10 @@ export interface LimitsOptions {
   readonly permitTtlMs: number;
   /** Whether limited tasks run while the limiter fails (`"open"`), or are put back (`"closed"`). */
   readonly onLimiterError: "open" | "closed";
+  /** How many tasks may wait here for a permit; the others are put back. */
+  readonly standby: number;
+  /** Runs a task that was kept waiting. */
+  readonly letThrough: (delivery: Delivery) => void;
   /** Measures time. */
   readonly clock: Clock;
   /** Hears of what failed, and of what was tried. */
@@ -44,7 +49,8 @@ const FAILING_MS = 1_000;
  * Holds tasks to the limits of their queues and their own: decides how much is claimed, and which of that is run.
  *
  * What a queue's limit refuses goes back to its place, and the queue is left alone until there is room. What a task's own limit refuses is
- * hidden until its turn, so that the tasks behind it get theirs. Neither burns an attempt.
+ * hidden until its turn, so that the tasks behind it get theirs; a few wait here, and take over the permits of those that end. Neither burns an
+ * attempt.
  *
  * Tokens that one limit gave to a task that another one refuses are lost: a rate is never exceeded, and may be a little below what it could be.
  */
@@ -53,6 +59,8 @@ export class Limits implements Gate {
   readonly #permits: Permits;
   readonly #meter: QueueMeter;
   readonly #lines = new LimitLines();
+  readonly #standby: Standby;
+  readonly #looking: Ticker;
   readonly #reopened = new Wake();
   readonly #name: string;
   #holders = 0;
@@ -62,28 +70,44 @@ export class Limits implements Gate {
     this.#options = options;
     this.#name = uuidV7(options.clock);
     this.#meter = new QueueMeter(options.queues, options.rules.queues);
+    this.#standby = new Standby(options.standby);
+    this.#looking = new Ticker({
+      name: "the look for free permits",
+      intervalMs: PERMIT_PACE_MS,
+      firstDelayMs: PERMIT_PACE_MS,
+      clock: options.clock,
+      run: () => this.#lookForPermits(),
+      onError: (error) => options.onError("look for free permits", error),
+    });
     this.#permits = new Permits({
       limiter: options.limiter,
       ttlMs: options.permitTtlMs,
       clock: options.clock,
-      onReturned: (kept) => this.#onReturned(kept),
       onError: options.onError,
     });
   }
 
-  /** Begins to renew permits. */
+  /** Begins to renew permits, and to look for such as others return. */
   start(): void {
     this.#permits.start();
+    this.#looking.start();
   }
 
   /** Waits until the permits of tasks that have ended are returned, and stops renewing. */
-  stop(): Promise<void> {
-    return this.#permits.stop();
+  async stop(): Promise<void> {
+    await Promise.all([this.#permits.stop(), this.#looking.stop()]);
   }
 
-  /** Returns the permits of a task that has ended, or was not run; does nothing when it has none. */
+  /** Passes the permits of a task that has ended, or was not run, on to those that wait here, or returns them. */
   release(delivery: Delivery): void {
-    this.#permits.release(delivery);
+    if (this.#standby.remove(delivery)) return;
+    const now = this.#options.clock.monotonic();
+    for (const kept of this.#permits.take(delivery)) {
+      this.#lines.returned(kept.asked, now - kept.since);
+      const next = this.#standby.next(kept.asked.key);
+      if (next === undefined) this.#permits.giveBack([kept], () => this.#onReturned(kept));
+      else this.#letThrough(next, [{ ...kept, since: now }]);
+    }
   }
 
   /** Claims what the limits of queues leave room for. Answers with nothing also when there is something else to ask for now. */
@@ -101,7 +125,7 @@ export class Limits implements Gate {
   }
 
   /** Puts back what a limit refuses. */
-  async admit(deliveries: readonly Delivery[]): Promise<readonly (Ending | undefined)[]> {
+  async admit(deliveries: readonly Delivery[]): Promise<readonly Verdict[]> {
     const candidates = deliveries.map((delivery) => this.#candidateOf(delivery));
     const limited = candidates.filter((candidate) => candidate !== undefined);
     if (limited.length === 0) return candidates.map(() => undefined);
@@ -119,7 +143,7 @@ export class Limits implements Gate {
     }
     const now = clock.monotonic();
     this.#tellMeter(limited, now);
-    return candidates.map((candidate) => candidate === undefined ? undefined : this.#endingOf(candidate, now));
+    return candidates.map((candidate) => candidate === undefined ? undefined : this.#verdictOn(candidate, now));
   }
 
   #candidateOf(delivery: Delivery): Candidate | undefined {
@@ -129,7 +153,8 @@ export class Limits implements Gate {
     return rules && { delivery, rules, holder: `${this.#name} ${++this.#holders}`, kept: [], refusals: new Map() };
   }
 
-  #endingOf({ delivery, kept, refusals }: Candidate, now: number): Ending | undefined {
+  #verdictOn(candidate: Candidate, now: number): Verdict {
+    const { delivery, kept, refusals } = candidate;
     if (refusals.size === 0) {
       if (kept.length > 0) this.#permits.keep(delivery, kept);
       for (const { asked } of kept) this.#lines.given(asked, now);
@@ -137,6 +162,7 @@ export class Limits implements Gate {
     }
     this.#permits.giveBack(kept);
     const refusal = refusals.get("task");
+    if (refusal?.permit !== undefined && this.#standby.add(candidate)) return { kind: "standby" };
     return { kind: "put-back", delayMs: refusal === undefined ? 0 : this.#lines.join(refusal, now) };
   }
 
@@ -172,8 +198,27 @@ export class Limits implements Gate {
     }
   }
 
-  #onReturned({ asked, since }: KeptPermit): void {
-    this.#lines.returned(asked, this.#options.clock.monotonic() - since);
+  async #lookForPermits(): Promise<void> {
+    const { limiter, permitTtlMs, clock } = this.#options;
+    const waiting = this.#standby.all;
+    for (const { refusals } of waiting) refusals.clear();
+    await askLimiter(waiting, { limiter, permitTtlMs, monotonic: () => clock.monotonic() });
+    for (const candidate of waiting) {
+      const kept = candidate.kept.splice(0);
+      if (kept.length === 0) continue;
+      // It may have been given another one meanwhile, or have gone.
+      if (this.#standby.remove(candidate.delivery)) this.#letThrough(candidate, kept);
+      else this.#permits.giveBack(kept);
+    }
+  }
+
+  #letThrough({ delivery }: Candidate, kept: readonly KeptPermit[]): void {
+    this.#permits.keep(delivery, kept);
+    for (const { asked, since } of kept) this.#lines.given(asked, since);
+    this.#options.letThrough(delivery);
+  }
+
+  #onReturned({ asked }: KeptPermit): void {
     if (asked.queue !== undefined && this.#meter.returned(asked.queue)) this.#reopened.notify();
   }
 }

@@ -23,8 +23,6 @@ export interface PermitsOptions {
   readonly ttlMs: number;
   /** Measures the time until the next renewal. */
   readonly clock: Clock;
-  /** Hears of each permit that was returned after its task had ended. */
-  readonly onReturned: (kept: KeptPermit) => void;
   /** Hears of what failed, and of what was tried. */
   readonly onError: (operation: string, error: unknown) => void;
 }
@@ -73,22 +71,16 @@ export class Permits {
     this.#kept.set(delivery, kept);
   }
 
-  /** Returns the permits of a task that has ended; does nothing when it has none. */
-  release(delivery: Delivery): void {
-    const kept = this.#kept.get(delivery);
-    if (kept === undefined) return;
+  /** Gives the permits of a task that has ended, which are not renewed any more. */
+  take(delivery: Delivery): readonly KeptPermit[] {
+    const kept = this.#kept.get(delivery) ?? [];
     this.#kept.delete(delivery);
-    for (const one of kept) this.#return(one, () => this.#options.onReturned(one));
+    return kept;
   }
 
-  /** Returns permits that were not used after all. */
-  giveBack(kept: readonly KeptPermit[]): void {
-    for (const one of kept) this.#return(one, () => undefined);
-  }
-
-  /** Nobody waits for it: a permit that cannot be returned runs out. */
-  #return(kept: KeptPermit, whenDone: () => void): void {
-    this.#returning.add(kept).then(whenDone, (error: unknown) => this.#options.onError("return permits", error));
+  /** Returns permits, and calls back for each that has arrived. One that cannot be returned runs out. */
+  giveBack(kept: readonly KeptPermit[], whenDone: () => void = () => undefined): void {
+    for (const one of kept) this.#returning.add(one).then(whenDone, (error: unknown) => this.#options.onError("return permits", error));
   }
 
   async #renew(): Promise<void> {

@@ -1,4 +1,5 @@
 import { ConfigError } from "../errors.ts";
+import type { Delivery } from "../model/delivery.ts";
 import { show } from "../model/id.ts";
 import type { TaskRegistry } from "../tasks/registry.ts";
 import type { Clock } from "../time/clock.ts";
@@ -12,6 +13,8 @@ export interface LimitsParts {
   readonly registry: TaskRegistry;
   /** Its settings. */
   readonly settings: WorkerSettings;
+  /** Runs a task that was kept waiting. */
+  readonly letThrough: (delivery: Delivery) => void;
   /** Measures time. */
   readonly clock: Clock;
   /** Hears of what failed, and of what was tried. */
@@ -25,7 +28,7 @@ export interface LimitsParts {
  */
 export function limitsFor(
   { limiter, limits = {} }: WorkerOptions,
-  { registry, settings, clock, onError }: LimitsParts,
+  { registry, settings, letThrough, clock, onError }: LimitsParts,
 ): Limits | undefined {
   const { onLimiterError = "closed", queues = {} } = limits;
   if (onLimiterError !== "open" && onLimiterError !== "closed") {
@@ -38,7 +41,8 @@ export function limitsFor(
     const what = limited === undefined ? "limits of queues" : `task "${limited.name}", which has limits,`;
     throw new ConfigError(`Cannot make a worker for ${what} without a limiter: expected one that counts over all workers`);
   }
-  return new Limits({ limiter, rules, queues: settings.queues, permitTtlMs: settings.leaseMs, onLimiterError, clock, onError });
+  const { queues: served, concurrency: standby, leaseMs: permitTtlMs } = settings;
+  return new Limits({ limiter, rules, queues: served, permitTtlMs, onLimiterError, standby, letThrough, clock, onError });
 }
 
 /** Whether anything that a worker runs needs a permit: tasks that were claimed ahead would hold theirs while they wait. */

@@ -111,6 +111,7 @@ export class Worker {
     this.#limits = limitsFor(options, {
       registry: this.registry,
       settings: this.#settings,
+      letThrough: (delivery) => this.#consumer.letThrough(delivery),
       clock: this.#clock,
       onError: (operation, error) => this.#report(operation, error),
     });

@@ -6,7 +6,7 @@ import { ConflictError, StoreError, TaskRevokedError } from "../../src/errors.ts
 import type { Delivery } from "../../src/model/delivery.ts";
 import { ManualClock } from "../../src/time/manual-clock.ts";
 import type { Ending } from "../../src/worker/ending.ts";
-import type { Gate } from "../../src/worker/gate.ts";
+import type { Gate, Standby } from "../../src/worker/gate.ts";
 import { passGates } from "../../src/worker/gate.ts";
 import { HeldTask } from "../../src/worker/held-task.ts";
 import { delivery } from "./deliveries.ts";
@@ -26,7 +26,7 @@ function claimed(...answers: readonly ((deliveries: readonly Delivery[]) => read
       return answer(deliveries);
     },
   }));
-  const pass = async (): Promise<Record<string, Ending>> => {
+  const pass = async (): Promise<Record<string, Ending | Standby>> => {
     const endings = await passGates(tasks, { gates, clock, signal: abort.signal, onError: (error) => errors.push(error) });
     return Object.fromEntries([...endings].map(([held, ending]) => [held.delivery.envelope.id, ending]));
   };
