@@ -7,7 +7,8 @@ import type { WriteOptions } from "../contracts/store.ts";
 import { validateId } from "../model/id.ts";
 import { validateInteger } from "../model/numbers.ts";
 import type { Duration } from "../time/duration.ts";
-import { abortable } from "../time/sleep.ts";
+import { systemRandom } from "../time/random.ts";
+import { abortable, sleep } from "../time/sleep.ts";
 import type { GroupCommitOptions } from "./call-group.ts";
 import { CallGroup } from "./call-group.ts";
 import type { LockKeeper } from "./held-lock.ts";
@@ -25,8 +26,9 @@ export interface LocksSurfaceOptions extends StoreSurfaceOptions {
   readonly groupCommit?: GroupCommitOptions | undefined;
 }
 
-// What has ended and is just being taken by another: look again soon, but do not spin.
+// What was free, and was taken by another at that moment: look again soon, but do not spin.
 const SHORTEST_WAIT_MS = 1;
+const MOST_PAUSE_MS = 32;
 
 /**
  * What all lock stores do alike: checking arguments, waiting, grouping calls, the lock object and its time.
@@ -205,14 +207,22 @@ export abstract class LocksSurface extends StoreSurface implements LockStore {
     const { key } = call.item;
     const stopListening = await this.listenFor(key);
     const watch = this.wakes.watch([key]);
+    let lost = 0;
     try {
       for (;;) {
-        signal.throwIfAborted();
-        const lock = await this.#attempt(call);
+        // Only looking, as long as it is held: many may be woken by one release, and where one writes at a time even a refused acquire is a write.
+        const endsInMs = await abortable(this.endsIn(key), signal);
+        const lock = endsInMs === undefined ? await this.#attempt(call) : undefined;
         const leftMs = deadline - clock.monotonic();
         if (lock !== undefined || leftMs <= 0) return lock;
-        const endsInMs = Math.max(await abortable(this.endsIn(key), signal) ?? 0, SHORTEST_WAIT_MS);
-        await watch.next({ timeoutMs: Math.min(leftMs, endsInMs, pollMs), signal, clock });
+        const wasWoken = await watch.next({
+          timeoutMs: Math.min(leftMs, Math.max(endsInMs ?? 0, SHORTEST_WAIT_MS), pollMs),
+          signal,
+          clock,
+        });
+        // Woken in vain before: others are faster, time after time, and all who look at once are in their way.
+        if (wasWoken && lost > 0) await sleep(Math.min(MOST_PAUSE_MS, 2 ** lost) * systemRandom(), { signal, clock });
+        lost = wasWoken ? lost + 1 : 0;
       }
     } finally {
       watch.close();

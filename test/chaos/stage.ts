@@ -47,8 +47,8 @@ export interface Program {
   readonly ended: Promise<number | string>;
   /** Everything that it said so far of one kind. */
   said(type: string): readonly Message[];
-  /** Waits until it has said that kind so often; answers all it said of it. Throws when it ends before, or {@link LIMIT_MS} pass. */
-  hear(type: string, count?: number): Promise<readonly Message[]>;
+  /** Waits until it has said that kind so often; answers all it said of it. Throws when it ends before, or the limit passes ({@link LIMIT_MS}). */
+  hear(type: string, count?: number, limitMs?: number): Promise<readonly Message[]>;
   /** Writes it a line. */
   tell(line: string): void;
   /** Sends it a signal. */
@@ -56,7 +56,7 @@ export interface Program {
   /** Kills it as `kill -9` does, and waits for its end. */
   kill(): Promise<void>;
   /** Closes its standard input, and waits for its end; answers its last words, the `ended` message. */
-  end(): Promise<Message>;
+  end(limitMs?: number): Promise<Message>;
 }
 
 let stages = 0;
@@ -182,13 +182,13 @@ function listenTo(child: ChildProcess, name: string): Program {
       resolve(signal ?? code ?? "nothing");
     });
   });
-  const hear = (type: string, count = 1): Promise<readonly Message[]> => {
+  const hear = (type: string, count = 1, limitMs = LIMIT_MS): Promise<readonly Message[]> => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const heardAll = new Promise<readonly Message[]>((resolve, reject) => {
       const waiter = { type, count, resolve, reject };
       waiters.add(waiter);
-      const fail = () => reject(new Error(`${name} said "${type}" ${said(type).length} times in ${LIMIT_MS} ms, not ${count}: ${errors}`));
-      timer = setTimeout(fail, LIMIT_MS);
+      const fail = () => reject(new Error(`${name} said "${type}" ${said(type).length} times in ${limitMs} ms, not ${count}: ${errors}`));
+      timer = setTimeout(fail, limitMs);
       serve();
       if (child.exitCode !== null || child.signalCode !== null) reject(new Error(`${name} has ended: ${errors}`));
     });
@@ -205,9 +205,9 @@ function listenTo(child: ChildProcess, name: string): Program {
       child.kill("SIGKILL");
       await ended;
     },
-    end: async () => {
+    end: async (limitMs) => {
       child.stdin?.end();
-      const [last] = await hear("ended");
+      const [last] = await hear("ended", 1, limitMs);
       await ended;
       if (last === undefined) throw new Error(`${name} ended without a word: ${errors}`);
       return last;
