@@ -71,11 +71,15 @@ test("every entry is in what is built, with its types, and loads on plain Node",
 });
 
 test("the front door needs no driver, and a store whose driver is missing names the packages", { timeout: 60_000 }, async () => {
-  // Outside the project, where no package can be found.
+  // Outside the project, where no driver can be found.
   await using folder = createServerFolder("plain");
   const copy = join(folder.path, "stem");
   cpSync(join(root, ".cache", "test-exports"), copy, { recursive: true });
   writeFileSync(join(copy, "package.json"), JSON.stringify({ type: "module" }));
+  // What is installed with the package, and nothing else.
+  for (const name of Object.keys(npm.dependencies ?? {})) {
+    cpSync(join(root, "node_modules", name), join(copy, "node_modules", name), { recursive: true });
+  }
   const script = `
     const { StemApp, StemError } = await import(${JSON.stringify(join(copy, "mod.js"))});
     await import(${JSON.stringify(join(copy, "memory.js"))});

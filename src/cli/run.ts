@@ -1,21 +1,14 @@
 import { inspect } from "node:util";
-import { Command, CommanderError } from "commander";
+import { CommanderError } from "commander";
 import { allUrls } from "../app/config.ts";
-import { LIBRARY_VERSION } from "../adapters/sql/migration.ts";
 import { StemError } from "../errors.ts";
-import { addBeatCommands } from "./beat.ts";
 import type { Call } from "./command.ts";
 import type { ExitCode } from "./exit-code.ts";
 import { EXIT, exitCodeOf } from "./exit-code.ts";
 import type { CliIo } from "./io.ts";
-import { addMigrateCommands } from "./migrate.ts";
 import { Output } from "./output.ts";
-import { addQueueCommands } from "./queue.ts";
+import { createProgram } from "./program.ts";
 import { hideKnown, redact } from "./redact.ts";
-import { addScheduleCommands } from "./schedule.ts";
-import { addWorkerCommands } from "./worker.ts";
-
-const NO_ERROR = ["commander.helpDisplayed", "commander.version"];
 
 /**
  * Runs the command line: `run(["migrate", "check"], io)`.
@@ -27,40 +20,18 @@ export async function run(argv: readonly string[], io: CliIo): Promise<ExitCode>
   const safe = withoutPasswords(argv, io);
   const call: Call = { io: safe, exitCode: EXIT.ok };
   try {
-    await program(call).parseAsync(argv, { from: "user" });
+    await createProgram(call).parseAsync(argv, { from: "user" });
     return call.exitCode;
   } catch (error) {
     return report(error, { io: safe, json: argv.includes("--json") });
   }
 }
 
-function program(call: Call): Command {
-  const { io } = call;
-  const stem = new Command("stem")
-    .description("Runs and looks after a task system whose state lives in stores chosen by URL.")
-    .version(LIBRARY_VERSION, "-V, --version", "write the version")
-    .exitOverride()
-    .configureOutput({
-      writeOut: (text) => io.write(text),
-      writeErr: (text) => io.writeError(text),
-      // Written with the other errors, as JSON where that is wanted.
-      outputError: () => {},
-      getOutHasColors: () => false,
-      getErrHasColors: () => false,
-    })
-    .addHelpText("after", "\nWhere the stores are is read from STEM_URL and its like; each has a flag too. See docs/cli.md.");
-  addWorkerCommands(stem, call);
-  addBeatCommands(stem, call);
-  addScheduleCommands(stem, call);
-  addQueueCommands(stem, call);
-  addMigrateCommands(stem, call);
-  return stem;
-}
-
 function report(error: unknown, { io, json }: { readonly io: CliIo; readonly json: boolean }): ExitCode {
   const output = new Output(io, { json });
   if (error instanceof CommanderError) {
-    if (NO_ERROR.includes(error.code)) return EXIT.ok;
+    // Help or the version, as it was asked for.
+    if (error.exitCode === 0) return EXIT.ok;
     // Help that was not asked for stands in the standard error already.
     if (error.code !== "commander.help") output.problem("USAGE", error.message.replace(/^error: /, "").replaceAll(/\s*\n/g, " "));
     return EXIT.usage;
