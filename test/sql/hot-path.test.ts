@@ -30,6 +30,8 @@ const expected = {
   "finish as dead": ["begin", "finish.usual", "deadLetter.insert", "commit"],
   set: ["set"],
   get: ["get"],
+  "revoke": ["upsertAll"],
+  "match revocations": ["match"],
 } as const;
 
 // These go in the background or by the clock, and not with each call: news of claims, and what has become due.
@@ -91,7 +93,7 @@ type Measured = ReadonlyMap<Operation, readonly (readonly string[])[]>;
 
 /** Runs each operation at each size, and notes the trips. */
 async function measure(adapter: Adapter, trips: Trip[]): Promise<Measured> {
-  const { broker, results } = adapter;
+  const { broker, results, revocations } = adapter;
   const ledger = ledgerFor(broker, results);
   const measured = new Map<Operation, string[][]>();
   const within = async <T>(operation: Operation, work: () => Promise<T>): Promise<T> => {
@@ -120,6 +122,11 @@ async function measure(adapter: Adapter, trips: Trip[]): Promise<Measured> {
     const ids = fresh("set").map(({ id }) => id);
     assert.ok((await within("set", () => results.setMany(ids.map((id) => ({ id, state: "running" }))))).every(Boolean));
     assert.ok((await within("get", () => results.getMany(ids))).every((status) => status?.state === "running"));
+
+    const decisions = ids.map((id) => ({ target: { kind: "task", id } as const, terminate: true }));
+    assert.equal((await within("revoke", () => revocations.upsertAll(decisions))).length, size);
+    const tasks = fresh("set").map((task) => ({ ...task, headers: { tenant: "acme" } }));
+    assert.ok((await within("match revocations", () => revocations.match(tasks))).every((found) => found?.terminate === true));
   }
   return measured;
 }

@@ -54,7 +54,8 @@ export interface RevocationStatements {
   readonly newest: Statement<typeof NS, { readonly version: number }>;
 }
 
-// So many decisions may commit while an earlier one, in somebody's open transaction, does not: it is still found to be new after them.
+// So many decisions may commit while an earlier one, in somebody's open transaction, does not: it is still found to be new after them. Where one writes at a
+// time, the last one tells it all.
 const NEWEST = 200;
 
 /** Makes the statements of a database. */
@@ -141,7 +142,10 @@ export function revocationStatements(database: SqlDatabase): RevocationStatement
     newest: database.statement(
       "watch.newest",
       NS,
-      ({ db, args }) => db.select({ version }).from(revocations).where(eq(revocations.ns, args.ns)).orderBy(desc(version)).limit(NEWEST),
+      ({ db, args, dialect }) =>
+        db.select({ version }).from(revocations).where(eq(revocations.ns, args.ns)).orderBy(desc(version)).limit(
+          dialect.singleWriter ? 1 : NEWEST,
+        ),
       idempotent,
     ),
   };
