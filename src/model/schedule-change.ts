@@ -68,12 +68,12 @@ export function ownedPart(entry: ScheduleEntry): OwnedSchedule {
 }
 
 /** When an entry that nobody holds may be claimed: at its next slot, and never while it is disabled. */
-export function dueTime({ enabled, nextRunAt }: Pick<ScheduleEntry, "enabled" | "nextRunAt">): number | undefined {
-  return enabled ? nextRunAt : undefined;
+export function dueTime(entry: { readonly enabled: boolean; readonly nextRunAt?: number | undefined }): number | undefined {
+  return entry.enabled ? entry.nextRunAt : undefined;
 }
 
 /** Whether all runs that an entry may have were dispatched. */
-export function isExhausted({ maxRuns, runs }: Pick<ScheduleEntry, "maxRuns" | "runs">): boolean {
+export function isExhausted({ maxRuns, runs }: { readonly maxRuns?: number | undefined; readonly runs: number }): boolean {
   return maxRuns !== undefined && runs >= maxRuns;
 }
 

@@ -84,10 +84,19 @@ export interface StoredBeat {
 
 /** A schedule as it is kept. */
 export interface StoredSchedule {
-  /** The entry as JSON text. */
-  text: string;
-  /** The latest slot that was completed. */
+  readonly id: string;
+  /** What its owner wrote, as JSON text. */
+  readonly text: string;
+  readonly enabled: boolean;
+  readonly maxRuns: number | undefined;
+  readonly version: number;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  nextRunAt: number | undefined;
+  lastRunAt: number | undefined;
+  /** The latest slot that was completed, dispatched or not. */
   lastSlotAt: number | undefined;
+  runs: number;
   /** The latest claim of its slot; absent when the slot was completed or given back, or its owner changed the entry. */
   claim: { readonly token: number; readonly slot: number; readonly until: number } | undefined;
 }

@@ -3,8 +3,8 @@ import type { ClaimDueOptions } from "../../contracts/schedule-store.ts";
 import type { TaskLedger } from "../../contracts/task-ledger.ts";
 import { validateId } from "../../model/id.ts";
 import type { ScheduleClaim, ScheduleEntry, ScheduleRun } from "../../model/schedule.ts";
-import type { ScheduleWrite } from "../../model/schedule-change.ts";
-import { dueTime, isExhausted, writtenEntry } from "../../model/schedule-change.ts";
+import type { OwnedSchedule, ScheduleWrite } from "../../model/schedule-change.ts";
+import { dueTime, isExhausted, ownedPart, writtenEntry } from "../../model/schedule-change.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { Duration } from "../../time/duration.ts";
 import type { ClaimRef, CompleteItem } from "../schedule-requests.ts";
@@ -59,8 +59,10 @@ export class InMemoryScheduleStore extends SchedulesSurface {
     const known = stored === undefined ? undefined : { entry: toEntry(stored), lastSlotAt: stored.lastSlotAt };
     const entry = writtenEntry(write, known, this.clock.now());
     if (entry === known?.entry) return entry;
+    const { enabled, maxRuns, version, createdAt, updatedAt, nextRunAt, lastRunAt, runs } = entry;
+    const kept = { id, enabled, maxRuns, version, createdAt, updatedAt, nextRunAt, lastRunAt, lastSlotAt: known?.lastSlotAt, runs };
     // Whoever holds a slot loses it.
-    this.#space.schedules.set(id, { text: JSON.stringify(entry), lastSlotAt: known?.lastSlotAt, claim: undefined });
+    this.#space.schedules.set(id, { ...kept, text: JSON.stringify(ownedPart(entry)), claim: undefined });
     this.#space.scheduleChanges.emit();
     return entry;
   }
@@ -71,7 +73,7 @@ export class InMemoryScheduleStore extends SchedulesSurface {
   }
 
   protected override async listEntries(limit: number, after: string): Promise<readonly ScheduleEntry[]> {
-    return this.#entries().filter(({ id }) => id > after).sort((a, b) => a.id < b.id ? -1 : 1).slice(0, limit);
+    return [...this.#space.schedules.values()].filter(({ id }) => id > after).sort(byId).slice(0, limit).map(toEntry);
   }
 
   protected override async removeEntry(id: string): Promise<boolean> {
@@ -84,16 +86,15 @@ export class InMemoryScheduleStore extends SchedulesSurface {
   protected override async claimSlots({ limit, owner, leaseMs }: ClaimDueOptions): Promise<readonly ScheduleClaim[]> {
     const now = this.clock.now();
     const due = [...this.#space.schedules.values()].flatMap((stored) => {
-      const entry = toEntry(stored);
-      const slot = entry.nextRunAt;
-      return slot !== undefined && (dueAt(stored) ?? Infinity) <= now ? [{ stored, entry, slot }] : [];
+      const { nextRunAt: slot } = stored;
+      return slot !== undefined && (dueAt(stored) ?? Infinity) <= now ? [{ stored, slot }] : [];
     });
-    due.sort((a, b) => a.slot - b.slot || (a.entry.id < b.entry.id ? -1 : 1));
-    return due.slice(0, limit).map(({ stored, entry, slot }) => {
+    due.sort((a, b) => a.slot - b.slot || byId(a.stored, b.stored));
+    return due.slice(0, limit).map(({ stored, slot }) => {
       const token = this.#space.next();
       const leaseExpiresAt = now + leaseMs;
       stored.claim = { token, slot, until: leaseExpiresAt };
-      return { entry, slot, token, owner, claimedAt: now, leaseExpiresAt };
+      return { entry: toEntry(stored), slot, token, owner, claimedAt: now, leaseExpiresAt };
     });
   }
 
@@ -152,10 +153,6 @@ export class InMemoryScheduleStore extends SchedulesSurface {
     // The database belongs to whoever holds it; watches have ended by now.
   }
 
-  #entries(): ScheduleEntry[] {
-    return [...this.#space.schedules.values()].map(toEntry);
-  }
-
   /** Gives what a claim holds; `undefined` when it is stale. One that ran out, but that nobody took over, still counts. */
   #heldBy({ id, token, slot }: ClaimRef): StoredSchedule | undefined {
     const stored = this.#space.schedules.get(id);
@@ -180,10 +177,11 @@ export class InMemoryScheduleStore extends SchedulesSurface {
   }
 
   #complete(stored: StoredSchedule, item: CompleteItem, now: number): void {
-    const { nextRunAt: _passed, ...entry } = toEntry(stored);
-    const ended = item.kind === "dispatched" ? { ...entry, runs: entry.runs + 1, lastRunAt: item.slot } : entry;
-    // Absent members have no place in the text.
-    stored.text = JSON.stringify({ ...ended, nextRunAt: isExhausted(ended) ? undefined : item.nextRunAt });
+    if (item.kind === "dispatched") {
+      stored.runs += 1;
+      stored.lastRunAt = item.slot;
+    }
+    stored.nextRunAt = isExhausted(stored) ? undefined : item.nextRunAt;
     stored.lastSlotAt = item.slot;
     stored.claim = undefined;
     this.#record(item, now);
@@ -192,16 +190,31 @@ export class InMemoryScheduleStore extends SchedulesSurface {
   #record({ id: scheduleId, slot, kind, taskId, message }: CompleteItem, completedAt: number): void {
     const runs = this.#space.scheduleRuns.get(scheduleId) ?? new Map<number, string>();
     this.#space.scheduleRuns.set(scheduleId, runs.set(slot, JSON.stringify({ scheduleId, slot, kind, taskId, message, completedAt })));
-    const kept = new Set([...runs.keys()].sort((a, b) => b - a).slice(0, this.limits.count));
-    for (const one of [...runs.keys()]) if (!kept.has(one)) runs.delete(one);
+    // Slots only rise, so the first is the oldest.
+    for (const oldest of runs.keys()) {
+      if (runs.size <= this.limits.count) break;
+      runs.delete(oldest);
+    }
   }
 }
 
-function toEntry({ text }: StoredSchedule): ScheduleEntry {
-  return readStored<ScheduleEntry>(text);
+function toEntry({ text, version, createdAt, updatedAt, nextRunAt, lastRunAt, runs }: StoredSchedule): ScheduleEntry {
+  return {
+    ...readStored<OwnedSchedule>(text),
+    version,
+    createdAt,
+    updatedAt,
+    ...(nextRunAt === undefined ? {} : { nextRunAt }),
+    ...(lastRunAt === undefined ? {} : { lastRunAt }),
+    runs,
+  };
 }
 
 /** When a slot may be claimed: when it comes, or when the lease of its holder ends. */
 function dueAt(stored: StoredSchedule): number | undefined {
-  return stored.claim === undefined ? dueTime(toEntry(stored)) : stored.claim.until;
+  return stored.claim === undefined ? dueTime(stored) : stored.claim.until;
+}
+
+function byId(a: StoredSchedule, b: StoredSchedule): number {
+  return a.id < b.id ? -1 : 1;
 }

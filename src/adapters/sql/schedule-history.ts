@@ -87,11 +87,11 @@ function statementsOf(database: SqlDatabase) {
       // The latest slot that is too many, looked up once for each schedule.
       const last = sql`(select slot from ${runs} as kept where kept.ns = ${own(args.ns)} and kept.schedule_id = ${column.id}
         order by kept.slot desc limit 1 offset ${args.count})`;
-      const lasts = sql`(select ${column.id} as id, ${last} as slot from ${from}) as lasts`;
+      const lasts = sql`(select ${own(args.ns)} as ns, ${column.id} as id, ${last} as slot from ${from}) as lasts`;
       return db.delete(runs).where(and(
         eq(runs.ns, args.ns),
         sql`(${runs.scheduleId}, ${runs.slot}) in (select old.schedule_id, old.slot from ${lasts} join ${runs} as old
-          on old.ns = ${args.ns} and old.schedule_id = lasts.id and old.slot <= lasts.slot)`,
+          on old.ns = lasts.ns and old.schedule_id = lasts.id and old.slot <= lasts.slot)`,
       )).returning({ slot: runs.slot });
     }),
 
