@@ -1,0 +1,107 @@
+/** What a scheduler lives on takes the same few round trips for one slot and for many. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Trip } from "../../src/adapters/sql/database.ts";
+import type { Adapter } from "../../src/contracts/adapter.ts";
+import { ledgerFor } from "../../src/ledger/ledger-for.ts";
+import { SeparateLedger } from "../../src/ledger/separate-ledger.ts";
+import { envelope } from "../../src/model/envelope.ts";
+import { postgres } from "../../src/postgres.ts";
+import { sqlite } from "../../src/sqlite.ts";
+import { needsPostgres, postgresUrl } from "../support/servers.ts";
+import { withSchema } from "./databases.ts";
+
+const SIZES = [1, 5, 40];
+
+const COMPLETION = ["completeSlots", "completeSlots.record", "completeSlots.prune"];
+
+/** What an operation of any size sends, in order. */
+const expected = {
+  "a first upsert": ["getSchedule", "upsertSchedule.now", "upsertSchedule.insert"],
+  "a change": ["getSchedule", "upsertSchedule.replace"],
+  "no change": ["getSchedule"],
+  claim: ["claimDue"],
+  release: ["release.slots"],
+  complete: ["begin", ...COMPLETION, "commit"],
+  "complete and publish": ["begin", ...COMPLETION, "publish.enqueue.fresh", "commit"],
+  "complete and publish one by one": [
+    "completeSlots.check",
+    "set",
+    // Both stores are on one database here, so the status is there already.
+    "publish.publish.fresh",
+    "publish.publish",
+    "begin",
+    ...COMPLETION,
+    "commit",
+  ],
+  "stale ones": ["begin", "completeSlots", "commit"],
+} as const;
+
+type Operation = keyof typeof expected;
+
+test("SQLite: a scheduler takes a fixed number of statements", { timeout: 60_000 }, async (t) => {
+  const trips: Trip[] = [];
+  await using adapter = await sqlite(":memory:", { onTrip: (trip) => void trips.push(trip) });
+  // Where a write keeps all others out, it looks before.
+  t.diagnostic(await measure(adapter, trips, (names, operation) => operation === "claim" ? ["nextDueIn", ...names] : names));
+});
+
+test(
+  "Postgres: a scheduler takes a fixed number of statements",
+  { ...needsPostgres, timeout: 60_000 },
+  (t) =>
+    withSchema(async (schema) => {
+      const trips: Trip[] = [];
+      await using adapter = await postgres(postgresUrl(), { schema, onTrip: (trip) => void trips.push(trip) });
+      t.diagnostic(await measure(adapter, trips, (names) => names));
+    }),
+);
+
+/** Runs each operation at each size, and compares the trips. */
+async function measure(
+  adapter: Adapter,
+  trips: Trip[],
+  also: (names: readonly string[], operation: Operation) => readonly string[],
+): Promise<string> {
+  const { schedules, broker, results } = adapter;
+  const [joined, separate] = [ledgerFor(broker, results), new SeparateLedger(broker, results)];
+  const lines: string[] = [];
+  const within = async <T>(operation: Operation, work: () => Promise<T>): Promise<T> => {
+    const from = trips.length;
+    const answer = await work();
+    const names = trips.slice(from).map(({ kind, name }) => kind === "statement" ? name : kind);
+    assert.deepEqual(names, also(expected[operation], operation), operation);
+    lines.push(`${operation}: ${names.join(", ")}`);
+    return answer;
+  };
+  for (const size of SIZES) {
+    const due = (index: number) => ({ id: `${size}-${index}`, spec: { kind: "clocked", at: 1 }, task: { name: "slot" } } as const);
+    await within("a first upsert", () => schedules.upsert(due(0)));
+    for (let index = 1; index < size; index++) await schedules.upsert(due(index));
+    await within("a change", () => schedules.upsert({ ...due(0), meta: { changed: true } }));
+    await within("no change", () => schedules.upsert({ ...due(0), meta: { changed: true } }));
+    const claim = async () => {
+      const claims = await within("claim", () => schedules.claimDue({ limit: size, owner: "test", leaseMs: 60_000 }));
+      assert.equal(claims.length, size);
+      return claims.map((one) => ({
+        claim: one,
+        outcome: { kind: "dispatched", nextRunAt: one.slot + 1 } as const,
+        envelopes: [envelope({ name: "slot", id: `${one.entry.id}@${one.slot}` })],
+      }));
+    };
+    const given = await claim();
+    assert.ok((await within("release", () => schedules.release(given.map((slot) => slot.claim)))).every(Boolean));
+    const slots = await claim();
+    assert.ok((await within("complete and publish", () => schedules.completeAndPublish(slots, joined))).every(Boolean));
+    assert.ok(!(await within("stale ones", () => schedules.completeAndPublish(slots, joined))).some(Boolean));
+    const next = await claim();
+    assert.ok((await within("complete and publish one by one", () => schedules.completeAndPublish(next, separate))).every(Boolean));
+    const [last] = await claim();
+    assert.ok(last !== undefined);
+    assert.equal(await within("complete", () => schedules.complete(last.claim, { kind: "skipped" })), true);
+    assert.equal((await schedules.history(last.claim.entry.id)).items.length, 3);
+    for (let index = 0; index < size; index++) await schedules.remove(`${size}-${index}`);
+  }
+  return [...new Set(lines)].join("\n");
+}
