@@ -14,6 +14,7 @@ interface Manifest {
   readonly name: string;
   readonly version: string;
   readonly license: string;
+  readonly bin?: Readonly<Record<string, string>>;
   readonly exports: Readonly<Record<string, string | { readonly types: string; readonly default: string }>>;
   readonly imports?: Readonly<Record<string, string>>;
   readonly dependencies?: Readonly<Record<string, string>>;
@@ -68,6 +69,26 @@ test("every entry is in what is built, with its types, and loads on plain Node",
     const { stdout } = await run(process.execPath, ["--input-type=module", "-e", script], { cwd: root });
     assert.ok(Number(stdout) > 0, `"${name}" exports nothing`);
   }
+});
+
+test("the built program runs on plain Node, and says what TypeScript needs where that does not run it", { timeout: 60_000 }, async () => {
+  const bin = npm.bin?.["stem"] ?? "";
+  const built = join(root, ".cache", "test-exports", relative("dist", bin));
+  assert.match(readFileSync(built, "utf8"), /^#!\/usr\/bin\/env node\n/);
+  const { stdout } = await run(process.execPath, [built, "--version"]);
+  assert.equal(stdout, `${npm.version}\n`);
+  await using folder = createServerFolder("bin");
+  writeFileSync(join(folder.path, "tasks.ts"), "export const none: number = 1;\n");
+  const start = ["worker", "start", "--tasks", "./tasks.ts", "--url", "memory:"];
+  await assert.rejects(run(process.execPath, [built, ...start], { cwd: folder.path }), (error: unknown) => {
+    assert.ok(error instanceof Error && "stderr" in error && "code" in error);
+    assert.match(
+      String(error.stderr),
+      process.versions.node.startsWith("20.") ? /does not run TypeScript; set NODE_OPTIONS="--import tsx"/ : /it exports none/,
+    );
+    assert.equal(error.code, 2);
+    return true;
+  });
 });
 
 test("the front door needs no driver, and a store whose driver is missing names the packages", { timeout: 60_000 }, async () => {
