@@ -111,7 +111,7 @@ export type { AcquireOptions, Lock, LockHandle, LockRequest, LockStore, StoredLo
 export type { Permit, PermitDecision, PermitRequest, RateDecision, RateLimit, RateLimiter } from "./contracts/rate-limiter.ts";
 export type { ResultBackend, StatusFields, StatusUpdate, WaitOptions } from "./contracts/result-backend.ts";
 export type { RevocableTask, RevokeStore } from "./contracts/revoke-store.ts";
-export type { ClaimDueOptions, ScheduleStore } from "./contracts/schedule-store.ts";
+export type { ClaimDueOptions, ScheduleStore, SlotCompletion } from "./contracts/schedule-store.ts";
 export type { WorkflowEnding, WorkflowRunInput, WorkflowStore } from "./contracts/workflow-store.ts";
 export type { Store, WriteOptions } from "./contracts/store.ts";
 export type { CancelOptions, CancelOutcome, Completion, CompletionOutcome, CompletionStatus, TaskLedger } from "./contracts/task-ledger.ts";
