@@ -14,8 +14,10 @@ import { root, runtimeProgram } from "../test/support/runtimes.ts";
 const privateTypes: Readonly<Record<string, string>> = {
   BrokerSurface: "The half of a broker that all adapters share; users see it as the contract `Broker`.",
   ResultsSurface: "The half of a result backend that all adapters share; users see it as the contract `ResultBackend`.",
+  SchedulesSurface: "The half of a schedule store that all adapters share; users see it as the contract `ScheduleStore`.",
   SqlBroker: "The broker that both SQL stores are; users see it as the contract `Broker`.",
   SqlResultBackend: "The result backend that both SQL stores are; users see it as the contract `ResultBackend`.",
+  SqlScheduleStore: "The schedule store that both SQL stores are; users see it as the contract `ScheduleStore`.",
   StandardSchemaV1: "A type of the package @standard-schema/spec.",
   defineTables: "The Drizzle tables: their types are inferred from their columns.",
 };
