@@ -12,8 +12,9 @@ export interface Refusal {
 
 // After that a task asks again in any case: the limit may be another one then.
 const LONGEST_WAIT_MS = 5 * 60_000;
-const LONGEST_STEP_MS = 2_000;
-const SHORTEST_STEP_MS = 1;
+// How long permits are thought to be held where none was returned yet, and for how long at most a task is sent away on that guess.
+const GUESSED_MS = 100;
+const LONGEST_GUESS_MS = 30_000;
 const MANY = 1_000;
 
 interface Line {
@@ -21,8 +22,6 @@ interface Line {
   turnAt: number;
   /** How long permits were held on average; absent when none was returned here yet. */
   meanMs: number | undefined;
-  /** When a permit was given here last; when there was none, since when they are asked for. */
-  givenAt: number;
 }
 
 /**
@@ -37,24 +36,21 @@ export class LimitLines {
 
   /** Gives a task the last place in the line of what refuses it, as the time until its turn, in milliseconds. */
   join({ bucket, permit, retryAfterMs }: Refusal, now: number): number {
-    if (bucket !== undefined) return waitIn(this.#lineOf(`rate ${bucket.key}`, now), now, retryAfterMs, bucket.per / bucket.limit);
+    if (bucket !== undefined) {
+      const line = this.#lineOf(`rate ${bucket.key}`, now);
+      return waitIn(line, now, { firstMs: retryAfterMs, stepMs: bucket.per / bucket.limit, longestMs: LONGEST_WAIT_MS });
+    }
     if (permit === undefined) return retryAfterMs;
     const line = this.#lineOf(permitLine(permit), now);
-    // As long as those before took, or as long as none was given by now: a few short looks at first, fewer when it takes longer.
-    const heldMs = Math.max(line.meanMs ?? 0, now - line.givenAt);
-    const stepMs = Math.min(LONGEST_STEP_MS, Math.max(SHORTEST_STEP_MS, heldMs / permit.limit));
-    return waitIn(line, now, Math.min(retryAfterMs, stepMs), stepMs);
-  }
-
-  /** Notes that a permit was given. */
-  given(permit: AskedPermit, now: number): void {
-    this.#lineOf(permitLine(permit), now).givenAt = now;
+    const stepMs = (line.meanMs ?? GUESSED_MS) / permit.limit;
+    const longestMs = line.meanMs === undefined ? LONGEST_GUESS_MS : LONGEST_WAIT_MS;
+    return waitIn(line, now, { firstMs: Math.min(retryAfterMs, stepMs), stepMs, longestMs });
   }
 
   /** Notes for how long a permit was held. */
-  returned(permit: AskedPermit, heldMs: number): void {
-    const line = this.#lines.get(permitLine(permit));
-    if (line !== undefined) line.meanMs = line.meanMs === undefined ? heldMs : line.meanMs + (heldMs - line.meanMs) / 8;
+  returned(permit: AskedPermit, heldMs: number, now: number): void {
+    const line = this.#lineOf(permitLine(permit), now);
+    line.meanMs = line.meanMs === undefined ? heldMs : line.meanMs + (heldMs - line.meanMs) / 8;
   }
 
   #lineOf(name: string, now: number): Line {
@@ -62,7 +58,7 @@ export class LimitLines {
     if (known !== undefined) return known;
     // There may be a line for each customer: those in which nobody waits are forgotten.
     if (this.#lines.size >= MANY) { for (const [other, { turnAt }] of this.#lines) if (turnAt <= now) this.#lines.delete(other); }
-    const line: Line = { turnAt: 0, meanMs: undefined, givenAt: now };
+    const line: Line = { turnAt: 0, meanMs: undefined };
     this.#lines.set(name, line);
     return line;
   }
@@ -72,8 +68,14 @@ function permitLine({ key }: AskedPermit): string {
   return `permit ${key}`;
 }
 
-function waitIn(line: Line, now: number, firstMs: number, stepMs: number): number {
-  const turnAt = Math.min(Math.max(now + firstMs, line.turnAt), now + LONGEST_WAIT_MS);
+interface Turns {
+  readonly firstMs: number;
+  readonly stepMs: number;
+  readonly longestMs: number;
+}
+
+function waitIn(line: Line, now: number, { firstMs, stepMs, longestMs }: Turns): number {
+  const turnAt = Math.min(Math.max(now + firstMs, line.turnAt), now + longestMs);
   line.turnAt = turnAt + stepMs;
   return Math.max(1, Math.ceil(turnAt - now));
 }

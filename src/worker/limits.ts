@@ -49,8 +49,8 @@ const FAILING_MS = 1_000;
  * Holds tasks to the limits of their queues and their own: decides how much is claimed, and which of that is run.
  *
  * What a queue's limit refuses goes back to its place, and the queue is left alone until there is room. What a task's own limit refuses is
- * hidden until its turn, so that the tasks behind it get theirs; a few wait here, and take over the permits of those that end. Neither burns an
- * attempt.
+ * hidden until its turn, so that the tasks behind it get theirs. Where it is permits that are missing, a few wait here instead, and take over those of
+ * tasks that end. None of that burns an attempt.
  *
  * Tokens that one limit gave to a task that another one refuses are lost: a rate is never exceeded, and may be a little below what it could be.
  */
@@ -103,10 +103,14 @@ export class Limits implements Gate {
     if (this.#standby.remove(delivery)) return;
     const now = this.#options.clock.monotonic();
     for (const kept of this.#permits.take(delivery)) {
-      this.#lines.returned(kept.asked, now - kept.since);
+      this.#lines.returned(kept.asked, now - kept.since, now);
       const next = this.#standby.next(kept.asked.key);
-      if (next === undefined) this.#permits.giveBack([kept], () => this.#onReturned(kept));
-      else this.#letThrough(next, [{ ...kept, since: now }]);
+      if (next === undefined) {
+        this.#permits.giveBack([kept], () => this.#onRoom(kept));
+      } else {
+        this.#letThrough(next, [{ ...kept, since: now }]);
+        this.#onRoom(kept);
+      }
     }
   }
 
@@ -157,12 +161,12 @@ export class Limits implements Gate {
     const { delivery, kept, refusals } = candidate;
     if (refusals.size === 0) {
       if (kept.length > 0) this.#permits.keep(delivery, kept);
-      for (const { asked } of kept) this.#lines.given(asked, now);
       return undefined;
     }
     this.#permits.giveBack(kept);
     const refusal = refusals.get("task");
-    if (refusal?.permit !== undefined && this.#standby.add(candidate)) return { kind: "standby" };
+    const lacksPermit = (refusal ?? refusals.get("queue"))?.permit !== undefined;
+    if (lacksPermit && this.#standby.add(candidate)) return { kind: "standby" };
     return { kind: "put-back", delayMs: refusal === undefined ? 0 : this.#lines.join(refusal, now) };
   }
 
@@ -214,11 +218,11 @@ export class Limits implements Gate {
 
   #letThrough({ delivery }: Candidate, kept: readonly KeptPermit[]): void {
     this.#permits.keep(delivery, kept);
-    for (const { asked, since } of kept) this.#lines.given(asked, since);
     this.#options.letThrough(delivery);
   }
 
-  #onReturned({ asked }: KeptPermit): void {
+  /** A permit is free, or somebody fewer waits for one. */
+  #onRoom({ asked }: KeptPermit): void {
     if (asked.queue !== undefined && this.#meter.returned(asked.queue)) this.#reopened.notify();
   }
 }

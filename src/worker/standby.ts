@@ -12,11 +12,14 @@ export class Standby {
     this.#most = most;
   }
 
-  /** Takes in a task that needs this permit and nothing else. False when there is no room: as many as there are permits wait for one already. */
+  /** Takes in a task that needs one permit and nothing else. False when there is no room: as many as there are permits wait for one already. */
   add(candidate: Candidate): boolean {
-    const { delivery, rules: { queue, task } } = candidate;
-    if (queue !== undefined || task?.permit === undefined || task.bucket !== undefined) return false;
-    const { key, limit } = task.permit;
+    const { delivery, rules } = candidate;
+    // Whether it has expired is looked at when it is claimed.
+    if (delivery.envelope.expiresAt !== undefined) return false;
+    const [rule, other] = [rules.queue, rules.task].filter((one) => one !== undefined);
+    if (rule?.permit === undefined || rule.bucket !== undefined || other !== undefined) return false;
+    const { key, limit } = rule.permit;
     const waiting = this.#byKey.get(key) ?? [];
     if (this.#keys.size >= this.#most || waiting.length >= limit) return false;
     waiting.push(candidate);
