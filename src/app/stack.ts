@@ -19,7 +19,7 @@ export interface StackOverrides {
   readonly schedules?: string;
   /** The lock store's URL. */
   readonly locks?: string;
-  /** The revoke store's URL. */
+  /** The revoke store's URL. @default the result backend's */
   readonly revocations?: string;
   /** The workflow store's URL. */
   readonly workflows?: string;
@@ -71,7 +71,7 @@ export class StemStack {
     this.results = at(overrides.backend).results;
     this.schedules = at(overrides.schedules).schedules;
     this.locks = at(overrides.locks).locks;
-    this.revocations = at(overrides.revocations).revocations;
+    this.revocations = at(overrides.revocations ?? overrides.backend).revocations;
     this.workflows = at(overrides.workflows).workflows;
     this.limiter = at(undefined).limiter;
     this.#adapters = [...adapters.values()];

@@ -44,6 +44,21 @@ test("overrides live elsewhere, and are closed along", { timeout }, async () => 
   });
 });
 
+test("revocations follow the result backend, unless they have a URL of their own", { timeout }, async () => {
+  await inFolder(async (folder) => {
+    const [results, revocations] = [`sqlite:${join(folder, "results.db")}`, `sqlite:${join(folder, "revocations.db")}`];
+    const followed = await StemStack.fromUrl("memory:", { overrides: { backend: results } });
+    await followed.revocations.upsertAll([{ target: { kind: "task", id: "a" }, terminate: false }]);
+    await followed.close();
+    const own = await StemStack.fromUrl("memory:", { overrides: { backend: results, revocations } });
+    assert.deepEqual((await own.revocations.list()).items, []);
+    await own.close();
+    const alone = await StemStack.fromUrl(results);
+    assert.equal((await alone.revocations.list()).items.length, 1);
+    await alone.close();
+  });
+});
+
 test("when one store cannot be reached, those that could are closed again", { timeout }, async () => {
   await inFolder(async (folder) => {
     const good = `sqlite:${join(folder, "good.db")}`;
