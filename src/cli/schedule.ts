@@ -1,10 +1,14 @@
 import type { Command } from "commander";
-import type { ScheduleEntry } from "../model/schedule.ts";
+import type { ScheduleEntry, ScheduleInput } from "../model/schedule.ts";
+import { show } from "../model/id.ts";
+import { ConfigError } from "../errors.ts";
 import { ownedPart } from "../model/schedule-change.ts";
 import type { Call, CommandContext } from "./command.ts";
-import { addCommand, wholeNumber } from "./command.ts";
+import { addCommand, listOf, wholeNumber } from "./command.ts";
 import type { ExitCode } from "./exit-code.ts";
 import { EXIT } from "./exit-code.ts";
+import type { LoadedTasks } from "./load-tasks.ts";
+import { loadTasks } from "./load-tasks.ts";
 import { applySchedules, listAll } from "./schedule-apply.ts";
 import { readSchedules } from "./schedule-file.ts";
 import { preview } from "./schedule-preview.ts";
@@ -30,6 +34,7 @@ export function addScheduleCommands(stem: Command, call: Call): void {
     flags: [
       { flag: "--prune", about: "remove the schedules that the file does not name" },
       { flag: "--dry-run", about: "only say what would be done" },
+      { flag: "--tasks <file...>", about: "modules with tasks: schedules of any others are refused", variable: "STEM_TASKS" },
     ],
     storeFlags: flags,
     run: apply,
@@ -100,9 +105,17 @@ async function showOne(context: CommandContext<{ readonly history?: string }>): 
   });
 }
 
-async function apply(context: CommandContext<{ readonly prune?: boolean; readonly dryRun?: boolean }>): Promise<void> {
+interface ApplyFlags {
+  readonly prune?: boolean;
+  readonly dryRun?: boolean;
+  readonly tasks?: readonly string[];
+}
+
+async function apply(context: CommandContext<ApplyFlags>): Promise<void> {
   const { output, args: [file = ""], options, io } = context;
   const schedules = readSchedules(await readText(file, io), file);
+  const modules = listOf(options.tasks) ?? [];
+  if (modules.length > 0) requireTasks(schedules, await loadTasks(modules, io), file);
   const dryRun = options.dryRun === true;
   const applied = await withSchedules(context, (store) => applySchedules(store, schedules, { prune: options.prune === true, dryRun }));
   output.result({ dryRun, schedules: applied }, () =>
@@ -110,6 +123,18 @@ async function apply(context: CommandContext<{ readonly prune?: boolean; readonl
       ["SCHEDULE", dryRun ? "WOULD BE" : "IS", "NEXT"],
       applied.map(({ id, action, nextRunAt }) => [id, action, nextRunAt === undefined ? "-" : instantText(nextRunAt)]),
     ));
+}
+
+/** Refuses schedules whose task nobody would find. */
+function requireTasks(schedules: readonly ScheduleInput[], { tasks }: LoadedTasks, file: string): void {
+  const names = tasks.map(({ name }) => name);
+  const strange = schedules.filter(({ task }) => !names.includes(task.name));
+  if (strange.length === 0) return;
+  throw new ConfigError(
+    strange.map(({ id, task }) => `${file}: Cannot use task ${show(task.name)} in schedule ${show(id)}: no given module exports it`).join(
+      "\n",
+    ),
+  );
 }
 
 async function remove(context: CommandContext<object>): Promise<ExitCode> {

@@ -64,7 +64,11 @@ export async function startWorker({ io, environment, output, options }: CommandC
     const log = new LogLines(io, output, { quiet: options.quiet === true });
     const { url, ...settings } = stackSettings(environment);
     if (url.startsWith("memory:")) log.logger.warn("The stores are in the memory of this process: nobody else can give it tasks");
-    const worker = { ...loaded.worker, ...tuning(options), meta: { host: hostname(), processId: io.processId, runtime: io.runtime } };
+    const worker = {
+      ...loaded.worker,
+      ...tuning(options),
+      meta: { ...loaded.worker?.meta, host: hostname(), processId: io.processId, runtime: io.runtime },
+    };
     const app = await StemApp.fromUrl(url, {
       ...loaded,
       ...settings,

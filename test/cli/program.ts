@@ -14,6 +14,8 @@ export interface ProgramOptions {
   readonly runtime?: RuntimeName;
   /** Variables of its environment; those that begin with `STEM_` are taken from here alone. */
   readonly environment?: Environment;
+  /** The file that is started. @default the program's own */
+  readonly entry?: string;
   /** Its working folder. @default the project's root */
   readonly cwd?: string;
 }
@@ -33,10 +35,13 @@ export interface Program extends AsyncDisposable {
 const LIMIT_MS = 30_000;
 
 /** Starts it. */
-export function startProgram(argv: readonly string[], { runtime = "node", environment = {}, cwd = root }: ProgramOptions = {}): Program {
+export function startProgram(
+  argv: readonly string[],
+  { runtime = "node", environment = {}, cwd = root, entry = "src/cli/main.ts" }: ProgramOptions = {},
+): Program {
   const guard = createServerFolder("program");
   const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("STEM_")));
-  const child = spawn(runtimeProgram(runtime), [...runtimeArgs(runtime), join(root, "src/cli/main.ts"), ...argv], {
+  const child = spawn(runtimeProgram(runtime), [...runtimeArgs(runtime), join(root, entry), ...argv], {
     cwd,
     env: { ...own, NO_COLOR: "1", ...environment },
     stdio: ["ignore", "pipe", "pipe"],

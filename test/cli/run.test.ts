@@ -160,3 +160,11 @@ for (const { id, runtime } of runtimesHere()) {
       }
     }));
 }
+
+for (const { id, runtime } of runtimesHere().filter(({ runtime }) => runtime === "deno" || runtime === "bun")) {
+  test(`the entry of the package runs the command line when ${id} starts it`, { timeout }, async () => {
+    await using program = startProgram(["--version"], { runtime, entry: "src/cli.ts" });
+    assert.equal(await program.ended, 0);
+    assert.match(program.written(), /^\d+\.\d+\.\d+\n$/);
+  });
+}

@@ -118,6 +118,17 @@ test("a file with a mistake, or that is not there, changes nothing", { timeout }
     assert.deepEqual((await callJson(["schedule", "list"], { environment })).value, { schedules: [] });
   }));
 
+test("with --tasks a schedule for a task that nobody has is a mistake", { timeout }, () =>
+  onFile(async ({ environment }) => {
+    const input = "- { id: sum, every: 1h, task: math.add }\n- { id: lost, every: 1h, task: math.sub }";
+    const tasks = ["--tasks", "test/cli/modules/tasks.ts"];
+    const { code, value } = await callJson(["schedule", "apply", "-", ...tasks], { environment, input });
+    assert.equal(code, 2);
+    assert.equal(errorOf(value).message, '-: Cannot use task "math.sub" in schedule "lost": no given module exports it');
+    assert.deepEqual((await callJson(["schedule", "list"], { environment })).value, { schedules: [] });
+    assert.equal((await call(["schedule", "apply", "-", ...tasks], { environment, input: input.replace("sub", "add") })).code, 0);
+  }));
+
 test("a preview tells the slots of a file without any store, and of a stored schedule", { timeout }, async () => {
   const input =
     "- { id: nine, cron: '0 9 * * *', timeZone: Europe/Berlin, task: t, maxRuns: 3 }\n- { id: gone, at: 2020-01-01T00:00Z, task: t, endAt: 2021-01-01T00:00Z }";
