@@ -2,7 +2,16 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { InMemoryBroker, InMemoryResultBackend, ManualClock, Worker } from "../../src/mod.ts";
+import { InMemoryBroker, InMemoryResultBackend, InMemoryRevokeStore, ManualClock, Worker } from "../../src/mod.ts";
+import { maintenance } from "../../src/worker/maintenance.ts";
+
+const away = new Error("away");
+
+class AwayBackend extends InMemoryResultBackend {
+  override sweep(): Promise<number> {
+    return Promise.reject(away);
+  }
+}
 
 class CountingBackend extends InMemoryResultBackend {
   readonly sweeps: number[] = [];
@@ -35,3 +44,23 @@ test("a worker sweeps expired statuses and dead letters again and again", { time
   assert.equal(clock.pending, 0);
   await Promise.all([broker.close(), backend.close()]);
 });
+
+test(
+  "expired revocations are deleted too, and a store that is away does not keep the others from their sweep",
+  { timeout: 10_000 },
+  async () => {
+    const clock = new ManualClock();
+    const broker = new InMemoryBroker({ clock });
+    const backend = new AwayBackend({ clock });
+    const revokeStore = new InMemoryRevokeStore({ clock });
+    const errors: unknown[] = [];
+    await revokeStore.upsertAll([{ target: { kind: "task", id: "a" }, terminate: false, expiresInMs: 1_000 }]);
+    const ticker = maintenance({ broker, backend, revokeStore, intervalMs: 60_000, clock, onError: (error) => errors.push(error) });
+    ticker.start();
+    await clock.advance(60_000);
+    await ticker.stop();
+    assert.deepEqual(errors, [away]);
+    assert.equal(await revokeStore.pruneExpired(), 0);
+    await Promise.all([broker.close(), backend.close(), revokeStore.close()]);
+  },
+);
