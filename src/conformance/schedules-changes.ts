@@ -50,7 +50,7 @@ export const scheduleChangeCases: readonly ConformanceCase[] = Object.freeze([
     ];
     for (const [index, change] of changes.entries()) {
       const changed = await schedules.upsert(everyMinute(name, change));
-      equal([changed.version, changed.nextRunAt], [index + 2, slot], `version and slot after a change of ${Object.keys(change)}`);
+      equal([changed.version, changed.nextRunAt], [index + 2, slot], `version and slot after a change of ${Object.keys(change).join()}`);
     }
     equal((await claimSlot(schedules)).slot, slot, "the slot that is due");
   }),

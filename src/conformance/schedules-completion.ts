@@ -62,8 +62,12 @@ export const scheduleCompletionCases: readonly ConformanceCase[] = Object.freeze
       entry: { ...claim.entry, id: "x" },
     }];
     for (const one of forged) {
-      equal(await schedules.complete({ ...claim, ...one }, { kind: "failed" }), false, `the completion with ${Object.keys(one)} forged`);
-      equal(await schedules.release([{ ...claim, ...one }]), [false], `the release with ${Object.keys(one)} forged`);
+      equal(
+        await schedules.complete({ ...claim, ...one }, { kind: "failed" }),
+        false,
+        `the completion with ${Object.keys(one).join()} forged`,
+      );
+      equal(await schedules.release([{ ...claim, ...one }]), [false], `the release with ${Object.keys(one).join()} forged`);
     }
     equal(await schedules.complete({ ...claim, owner: "another" }, dispatched(claim)), true, "the completion under the true token");
   }),

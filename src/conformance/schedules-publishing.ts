@@ -6,7 +6,7 @@ import type { ScheduleClaim } from "../model/schedule.ts";
 import { equal, itemAt, ok, present, throws } from "./assert.ts";
 import { type CaseContext, type ConformanceCase, timedOnLedgers } from "./case.ts";
 import { statesOf } from "./ledger-steps.ts";
-import { claimDue, claimNoSlot, claimSlot, dispatched, entryOf, everyMinute, SECOND } from "./schedule-steps.ts";
+import { claimDue, claimNoSlot, claimSlot, dispatched, entryOf, everyMinute, SECOND, untyped } from "./schedule-steps.ts";
 import { claim, expectCounts, idsOf, refusalOf } from "./steps.ts";
 
 /** Larger than any ledger takes, and well-formed all the same. */
@@ -108,19 +108,19 @@ export const schedulePublishingCases: readonly ConformanceCase[] = Object.freeze
     const bad: readonly SlotCompletion[] = [
       slotOf(two, [envelope(), { ...envelope(), name: "" }]),
       slotOf(two, [{ ...envelope(), priority: 10 }]),
-      slotOf(two, [JSON.parse("null")]),
-      { ...slotOf(two, []), envelopes: JSON.parse("{}") },
-      { ...slotOf(two, []), outcome: JSON.parse('{"kind":"done"}') },
+      slotOf(two, [untyped("null")]),
+      { ...slotOf(two, []), envelopes: untyped("{}") },
+      { ...slotOf(two, []), outcome: untyped('{"kind":"done"}') },
       { ...slotOf(two, []), outcome: { kind: "dispatched", nextRunAt: two.slot } },
       { ...slotOf(two, []), outcome: { kind: "dispatched", taskId: "" } },
-      { ...slotOf(two, []), claim: JSON.parse("{}") },
+      { ...slotOf(two, []), claim: untyped("{}") },
     ];
     for (const [index, slot] of bad.entries()) {
       const slots = [slotOf(one, [envelope({ id: id("never") })]), slot];
       await throws(() => schedules.completeAndPublish(slots, ledger), ConfigError, `bad slot ${index}`);
     }
-    await throws(() => schedules.completeAndPublish([slotOf(one, [])], JSON.parse("{}")), ConfigError, "what is no ledger");
-    await throws(() => schedules.completeAndPublish(JSON.parse("{}"), ledger), ConfigError, "what is no list");
+    await throws(() => schedules.completeAndPublish([slotOf(one, [])], untyped("{}")), ConfigError, "what is no ledger");
+    await throws(() => schedules.completeAndPublish(untyped("{}"), ledger), ConfigError, "what is no list");
     await expectCounts(broker, {}, "the queue");
     equal(await schedules.nextDueIn(), one.leaseExpiresAt - clock.now(), "how long until something is due");
     equal(await schedules.complete(one, dispatched(one)), true, "the completion in the end");
@@ -138,7 +138,7 @@ export const schedulePublishingCases: readonly ConformanceCase[] = Object.freeze
         schedules.completeAndPublish([slotOf(claimed, [published])], ledger),
         other.schedules.completeAndPublish([slotOf(claimed, [published])], ledgerOf(other)),
       ]);
-      equal(answers.flat().toSorted(), [false, true], "the answers");
+      equal(answers.flat().filter((answer) => answer).length, 1, "how many completed it");
       equal((await entryOf(schedules, claimed.entry.id)).runs, run, "the runs");
       equal((await broker.counts("default")).ready, run, "how many were enqueued");
       await clock.advance(60 * SECOND);
