@@ -170,7 +170,9 @@ export class Consumer {
     if (endings.size === 0) return tasks;
     return tasks.filter((held) => {
       const ending = endings.get(held);
-      if (ending === undefined || (ending.kind === "standby" && this.#letThrough.delete(held.delivery))) return true;
+      const isLetThrough = this.#letThrough.delete(held.delivery);
+      // One that was told to stop meanwhile waits for nothing: it ends where it would be run.
+      if (ending === undefined || (ending.kind === "standby" && (isLetThrough || held.abortReason !== undefined))) return true;
       if (ending.kind === "standby") this.#standby.set(held.delivery, held);
       else void this.#conclude(held, ending);
       return false;

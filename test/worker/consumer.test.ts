@@ -341,3 +341,54 @@ test("nothing is claimed or started while a gate cannot answer, and the leases a
   abort.abort();
   await consuming;
 });
+
+test(
+  "what is stopped while it waits at a gate is not run, and one that the gate keeps back ends without waiting for it",
+  { timeout },
+  async () => {
+    const ran: string[] = [];
+    const concluded: string[] = [];
+    const asked = deferred<void>();
+    const answer = deferred<void>();
+    let claims = 0;
+    const { consumer, kept } = consumerWith({
+      concurrency: 3,
+      claim: async (options) => {
+        claims += 1;
+        return claims === 1 ? ["a", "b", "c"].map((id) => delivery({ id })) : await nothing(options);
+      },
+      gates: [{
+        admit: async () => {
+          asked.resolve();
+          await answer.promise;
+          return [{ kind: "standby" }, { kind: "standby" }, undefined];
+        },
+      }],
+      run: async (held, onEnded) => {
+        ran.push(`${held.delivery.envelope.id} ${held.abortReason?.message ?? "runs"}`);
+        onEnded();
+      },
+      conclude: async ({ delivery: { envelope } }, ending) => void concluded.push(`${envelope.id} ${ending.kind}`),
+    });
+    const abort = new AbortController();
+    const consuming = consumer.consume(abort.signal);
+    await asked.promise;
+    const stop = (id: string): void => {
+      const held = consumer.held.find((one) => one.delivery.envelope.id === id);
+      assert.ok(held !== undefined, `${id} is not held`);
+      consumer.stop(held, new Error("not wanted"));
+    };
+    assert.equal(consumer.held.length, 3);
+    stop("a");
+    stop("c");
+    answer.resolve();
+    while (claims < 2) await nextTurn();
+    assert.deepEqual(ran, ["a not wanted", "c not wanted"]);
+    stop("b");
+    abort.abort();
+    await consuming;
+    await consumer.idle();
+    assert.deepEqual(concluded, ["b cancelled"]);
+    assert.equal(kept.size, 0);
+  },
+);
