@@ -121,6 +121,7 @@ export const brokerPublishCases: readonly ConformanceCase[] = Object.freeze([
       resultTtlMs: 30_000,
       ignoreResult: true,
       limitKey: "customer:1",
+      unique: { key: "unique:1", token: 2 ** 53 - 1, ttlMs: 86_400_000 },
       groupId: "g:1",
       parentId: "p 1",
       rootId: "r/1",

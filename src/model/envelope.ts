@@ -23,6 +23,16 @@ export const DEFAULT_PRIORITY = 0;
 /** How long a claimed task stays with its worker without renewal, unless the envelope or the claim says otherwise. */
 export const DEFAULT_LEASE_MS = 30_000;
 
+/** A lock in the lock store, whose owner is the task's id. */
+export interface UniqueClaim {
+  /** The lock's key. */
+  readonly key: string;
+  /** Its token. */
+  readonly token: number;
+  /** How long it lasts from when it is renewed. */
+  readonly ttlMs: number;
+}
+
 /** Everything a worker needs to run one task: plain data that every broker carries unchanged. */
 export interface Envelope {
   /** The task's id: unique in its namespace, and the idempotency key of its publication. */
@@ -65,6 +75,8 @@ export interface Envelope {
   readonly ignoreResult?: boolean;
   /** By whom or what its task's limits are counted apart, where the task says so: a customer, a host. */
   readonly limitKey?: string;
+  /** The lock that the task holds until it ends, so that no other counts as the same meanwhile. */
+  readonly unique?: UniqueClaim;
   /** The group that this task reports its end to. */
   readonly groupId?: string;
   /** The task that enqueued this one. */
@@ -146,6 +158,7 @@ function validateNested(envelope: Envelope, depth: number): Envelope {
   optionalInteger(envelope.timeLimitMs, "timeLimitMs", 1);
   optionalInteger(envelope.resultTtlMs, "resultTtlMs", 1);
   if (envelope.limitKey !== undefined) validateId(envelope.limitKey, "limitKey");
+  if (envelope.unique !== undefined) validateClaim(envelope.unique);
   if (envelope.groupId !== undefined) validateId(envelope.groupId, "groupId");
   if (envelope.parentId !== undefined) validateId(envelope.parentId, "parentId");
   if (envelope.rootId !== undefined) validateId(envelope.rootId, "rootId");
@@ -158,6 +171,12 @@ function validateNested(envelope: Envelope, depth: number): Envelope {
   for (const link of envelope.onSuccess ?? []) validateNested(link, depth + 1);
   for (const link of envelope.onFailure ?? []) validateNested(link, depth + 1);
   return envelope;
+}
+
+function validateClaim({ key, token, ttlMs }: UniqueClaim): void {
+  validateId(key, "the key of a unique task");
+  validateInteger(token, "the token of a unique task");
+  validateInteger(ttlMs, "the ttlMs of a unique task", { min: 1 });
 }
 
 function optionalInteger(value: number | undefined, field: string, min: number): void {

@@ -97,7 +97,13 @@ async function finishLater({ sources, call, task, draft, finish }: Unfinished): 
   if (task?.input !== undefined) await validateInput(task, call.args);
   const encoded = await sources.encoders.encodeArgs(call.args, task?.metadata);
   const descent: Lineage = { parentId: draft.id, rootId: draft.rootId ?? draft.id, headers: traceHeaders(draft.headers) };
-  const build = (calls: readonly LinkedCall[]) => Promise.all(calls.map(async (linked) => await buildEnvelope(sources, linked, descent)));
+  const build = (calls: readonly LinkedCall[]) =>
+    Promise.all(calls.map(async (linked) => {
+      if (linked.unique) {
+        throw new ConfigError(`Cannot link a unique task: it is published with the end of another one, whatever there is by then`);
+      }
+      return await buildEnvelope(sources, linked, descent);
+    }));
   const { onSuccess = [], onFailure = [] } = call.links ?? {};
   if (onSuccess.length > 0) draft.onSuccess = await build(onSuccess);
   if (onFailure.length > 0) draft.onFailure = await build(onFailure);

@@ -1,4 +1,7 @@
 import type { Broker } from "../contracts/broker.ts";
+import type { LockStore } from "../contracts/lock-store.ts";
+import type { Logger } from "../contracts/logger.ts";
+import { consoleLogger } from "../contracts/logger.ts";
 import type { ResultBackend } from "../contracts/result-backend.ts";
 import type { RevokeStore } from "../contracts/revoke-store.ts";
 import type { WriteOptions } from "../contracts/store.ts";
@@ -13,7 +16,10 @@ import type { Middleware } from "../tasks/middleware.ts";
 import { TaskRegistry } from "../tasks/registry.ts";
 import type { AnyTask, Task } from "../tasks/task.ts";
 import type { CallParameters, NamedCall, TaskCall } from "../tasks/task-call.ts";
+import type { UniqueSettings } from "../tasks/unique.ts";
+import { uniqueSettings } from "../tasks/unique.ts";
 import type { Clock } from "../time/clock.ts";
+import { systemClock } from "../time/clock.ts";
 import type { AnnounceOptions, HeardRevocations } from "./announce-revocations.ts";
 import { announceRevocations } from "./announce-revocations.ts";
 import type { Lineage } from "./envelope-builder.ts";
@@ -23,6 +29,8 @@ import { revokeTargets } from "./revoking.ts";
 import type { Routes } from "./routing.ts";
 import type { HandleSources } from "./task-handle.ts";
 import { TaskHandle } from "./task-handle.ts";
+import type { PreparedCall } from "./uniqueness.ts";
+import { Uniqueness } from "./uniqueness.ts";
 
 /** What a producer is made of. */
 export interface StemOptions extends TaskSystem, EncoderRegistryOptions {
@@ -32,6 +40,10 @@ export interface StemOptions extends TaskSystem, EncoderRegistryOptions {
   readonly routes?: Routes;
   /** Code around every enqueue. @default none */
   readonly middleware?: readonly Middleware[];
+  /** Keeps the locks of unique tasks. @default none: no task can be unique here */
+  readonly lockStore?: LockStore;
+  /** Where is told what nobody awaits. @default warnings and errors on the console */
+  readonly logger?: Logger;
   /** Keeps what is revoked. @default none: nothing can be revoked here */
   readonly revokeStore?: RevokeStore;
   /** Gives ids and instants. @default the system's clock */
@@ -74,6 +86,7 @@ export class Stem {
   readonly #revokeSources: RevokeSources;
   readonly #clock: Clock | undefined;
   readonly #preparer: Preparer;
+  readonly #uniqueness: Uniqueness;
 
   /**
    * Makes a producer. It holds nothing that must be closed; the stores are the caller's.
@@ -87,6 +100,13 @@ export class Stem {
     this.#ledger = ledgerFor(options.broker, options.backend);
     this.#preparer = new Preparer({ ...options, registry: this.registry });
     this.#clock = options.clock;
+    this.#uniqueness = new Uniqueness({
+      lockStore: options.lockStore,
+      ledger: this.#ledger,
+      backend: options.backend,
+      clock: options.clock ?? systemClock,
+      logger: options.logger ?? consoleLogger,
+    });
     this.#revokeSources = { revokeStore: options.revokeStore, ledger: this.#ledger };
     this.#handleSources = {
       backend: options.backend,
@@ -100,27 +120,46 @@ export class Stem {
    * With `tx` it is written in the caller's Drizzle transaction and can be claimed once that commits.
    *
    * @throws {ConfigError} or {@link PayloadError} for options or arguments that cannot be used: nothing was written then.
+   * @throws {ConflictError} when the task is unique, and to be rejected while another one that is the same has not ended.
    */
   async enqueue<Input, Result>(
     task: Task<Input, Result> | string,
     ...[options]: EnqueueParameters<NoInfer<Input>>
   ): Promise<TaskHandle<Result>> {
-    const prepared = this.#preparer.prepare({ task, ...options });
+    const call: NamedCall = { task, ...options };
+    const settings = this.#uniqueSettings(call, writeOptions(options));
+    const prepared = this.#preparer.prepare(call);
     const envelope = prepared instanceof Promise ? await prepared : prepared;
+    if (settings !== undefined) return this.#enqueueUnique({ envelope, args: call.args, settings }, writeOptions(options));
     const [accepted = false] = await this.#ledger.enqueue([envelope], writeOptions(options));
     return new TaskHandle(envelope.id, accepted, this.#handleSources);
   }
 
   /** Enqueues many tasks at once: all are accepted, or none. Answers one handle each, in order. */
   async enqueueMany(calls: readonly NamedCall[], options: WriteOptions = {}): Promise<readonly TaskHandle[]> {
+    const settings = calls.map((call) => this.#uniqueSettings(call, options));
     const envelopes = await Promise.all(calls.map(async (call) => await this.#preparer.prepare(call)));
+    if (settings.some((each) => each !== undefined)) {
+      const prepared = envelopes.map((envelope, at) => ({ envelope, args: calls[at]?.args, settings: settings[at] }));
+      const enqueued = await this.#uniqueness.enqueue(prepared, writeOptions(options));
+      return enqueued.map(({ id, accepted }) => new TaskHandle(id, accepted, this.#handleSources));
+    }
     const accepted = await this.#ledger.enqueue(envelopes, writeOptions(options));
     return envelopes.map(({ id }, at) => new TaskHandle(id, accepted[at] ?? false, this.#handleSources));
   }
 
+  /** Enqueues a task as the child of another one. */
+  async enqueueChild(call: NamedCall, lineage: Lineage): Promise<TaskHandle> {
+    const settings = this.#uniqueSettings(call, {});
+    const envelope = await this.#preparer.prepare(call, lineage);
+    if (settings !== undefined) return this.#enqueueUnique({ envelope, args: call.args, settings }, {});
+    const [accepted = false] = await this.#ledger.enqueue([envelope]);
+    return new TaskHandle(envelope.id, accepted, this.#handleSources);
+  }
+
   /**
    * Makes the envelope of a call without publishing it: for those who publish it themselves, or keep it for later.
-   * With a lineage the task counts as a child of another one.
+   * With a lineage the task counts as a child of another one. It is not unique, since nothing holds a place for it.
    */
   async prepare(call: NamedCall, lineage?: Lineage): Promise<Envelope> {
     return await this.#preparer.prepare(call, lineage);
@@ -166,6 +205,20 @@ export class Stem {
   /** Asks every worker to look for revocations now, and tells which of them heard it. Workers learn of revocations without it. */
   announceRevocations(options: AnnounceOptions = {}): Promise<HeardRevocations> {
     return announceRevocations(this, { ...(this.#clock === undefined ? {} : { clock: this.#clock }), ...options });
+  }
+
+  /** How a call is unique; refused before anything is made of it when that is not possible here. */
+  #uniqueSettings({ task, unique }: NamedCall, options: WriteOptions): UniqueSettings | undefined {
+    const ofTask = (typeof task === "string" ? this.registry.find(task) : task)?.unique;
+    if (ofTask === undefined && unique === undefined) return undefined;
+    const settings = uniqueSettings(ofTask, unique);
+    if (settings !== undefined) this.#uniqueness.require([{ settings }], options);
+    return settings;
+  }
+
+  async #enqueueUnique<Result>(call: PreparedCall, options: WriteOptions): Promise<TaskHandle<Result>> {
+    const [enqueued = { id: call.envelope.id, accepted: false }] = await this.#uniqueness.enqueue([call], options);
+    return new TaskHandle(enqueued.id, enqueued.accepted, this.#handleSources);
   }
 
   async #revokeOne(id: string, options: RevokeOptions): Promise<RevokeOutcome> {

@@ -7,6 +7,8 @@ import type { RetryPolicy } from "../time/backoff.ts";
 import { normalizeRetryPolicy } from "../time/backoff.ts";
 import type { Duration } from "../time/duration.ts";
 import { durationMs } from "../time/duration.ts";
+import type { UniqueOption } from "./unique.ts";
+import { uniqueSettings } from "./unique.ts";
 
 /** Options that a task sets for all its calls, and each call may set anew. `null` in a call takes the task's own setting away. */
 export interface TaskDefaults {
@@ -30,6 +32,8 @@ export interface TaskDefaults {
   readonly resultTtl?: Duration | null | undefined;
   /** Keep the status, but not the returned value. @default false */
   readonly ignoreResult?: boolean | undefined;
+  /** Not enqueued while a task that counts as the same has not ended; needs a lock store. @default not unique */
+  readonly unique?: UniqueOption;
 }
 
 /** The envelope fields that {@link TaskDefaults} decide. */
@@ -90,6 +94,7 @@ export function envelopeSettings(defaults: TaskDefaults, call: TaskDefaults, now
  * @throws {ConfigError} that names the option, its value and what was expected.
  */
 export function validateTaskDefaults(defaults: TaskDefaults, what: string): void {
+  uniqueSettings(defaults.unique, undefined);
   const settings = envelopeSettings(defaults, {}, 0);
   if (settings.queue !== undefined) validateId(settings.queue, `the queue of ${what}`);
   if (settings.priority !== undefined) validateInteger(settings.priority, `the priority of ${what}`, { max: MAX_PRIORITY });

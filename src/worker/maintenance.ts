@@ -1,4 +1,5 @@
 import { Ticker } from "../async/ticker.ts";
+import type { LockStore } from "../contracts/lock-store.ts";
 import type { RateLimiter } from "../contracts/rate-limiter.ts";
 import type { RevokeStore } from "../contracts/revoke-store.ts";
 import type { TaskSystem } from "../contracts/system.ts";
@@ -6,6 +7,8 @@ import type { Clock } from "../time/clock.ts";
 
 /** What {@link maintenance} needs. */
 export interface MaintenanceOptions extends TaskSystem {
+  /** Keeps locks. @default none */
+  readonly lockStore?: LockStore;
   /** Keeps revocations. @default none */
   readonly revokeStore?: RevokeStore;
   /** Keeps buckets and permits. @default none */
@@ -22,11 +25,12 @@ const AT_ONCE = 500;
 
 /** Deletes what has expired, in small steps, for as long as the worker lives: nobody else would. */
 export function maintenance(options: MaintenanceOptions): Ticker {
-  const { broker, backend, revokeStore, limiter, intervalMs, clock, onError } = options;
+  const { broker, backend, lockStore, revokeStore, limiter, intervalMs, clock, onError } = options;
   const limit = AT_ONCE;
   const sweeps = [
     () => backend.sweep({ limit }),
     () => broker.sweep({ limit }),
+    ...(lockStore === undefined ? [] : [() => lockStore.sweep({ limit })]),
     ...(revokeStore === undefined ? [] : [() => revokeStore.pruneExpired({ limit })]),
     ...(limiter === undefined ? [] : [() => limiter.sweep({ limit })]),
   ];

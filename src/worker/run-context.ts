@@ -95,8 +95,7 @@ export class RunContext implements TaskContext {
   async enqueue<Input>(task: Task<Input> | string, ...[call]: CallParameters<NoInfer<Input>>): Promise<string> {
     const { stem } = this.#sources;
     const lineage = { parentId: this.id, rootId: this.rootId, headers: traceHeaders(this.headers) };
-    const child = await stem.prepare({ task, ...call }, lineage);
-    await stem.publish([child]);
-    return child.id;
+    const { id } = await stem.enqueueChild({ task, ...call }, lineage);
+    return id;
   }
 }

@@ -1,3 +1,4 @@
+import type { LockStore } from "../contracts/lock-store.ts";
 import type { Logger } from "../contracts/logger.ts";
 import type { RateLimiter } from "../contracts/rate-limiter.ts";
 import type { RevokeStore } from "../contracts/revoke-store.ts";
@@ -63,6 +64,8 @@ export interface WorkerLimits {
 export interface WorkerOptions extends TaskSystem, WorkerTuning, EncoderRegistryOptions {
   /** The tasks it can run. */
   readonly registry: TaskRegistry | readonly AnyTask[];
+  /** Keeps the locks of unique tasks: renewed while they run, given back when they end. @default none */
+  readonly lockStore?: LockStore;
   /** Knows which tasks shall not run, or not go on. @default none: nothing is revoked */
   readonly revokeStore?: RevokeStore;
   /** Counts for the limits of tasks and queues, over all workers that use it. Needed where a task or a queue has limits. @default none */

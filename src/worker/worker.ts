@@ -6,7 +6,7 @@ import { Ticker } from "../async/ticker.ts";
 import type { Logger } from "../contracts/logger.ts";
 import { consoleLogger } from "../contracts/logger.ts";
 import type { RevokeStore } from "../contracts/revoke-store.ts";
-import type { TaskLedger } from "../contracts/task-ledger.ts";
+import type { Completion, CompletionOutcome, TaskLedger } from "../contracts/task-ledger.ts";
 import { encodersFor } from "../tasks/encoders.ts";
 import { ClosedError, StemError } from "../errors.ts";
 import { ledgerFor } from "../ledger/ledger-for.ts";
@@ -28,6 +28,7 @@ import { maintenance } from "./maintenance.ts";
 import { decide } from "./outcome.ts";
 import { RevocationGuard } from "./revocations.ts";
 import { Settler } from "./settler.ts";
+import { UniqueLocks } from "./unique-locks.ts";
 import type { ShutdownOptions, ShutdownSettings, WorkerOptions, WorkerSettings } from "./worker-options.ts";
 import { limitsFor, needsPermits } from "./worker-limits.ts";
 import { SHUTDOWN_MODES, shutdownSettings, workerSettings } from "./worker-options.ts";
@@ -65,6 +66,7 @@ export class Worker {
   readonly #consumer: Consumer;
   readonly #guard: RevocationGuard | undefined;
   readonly #limits: Limits | undefined;
+  readonly #uniqueLocks: UniqueLocks | undefined;
   readonly #executor: ExecutorOptions;
   readonly #heartbeat: Ticker;
   readonly #maintenance: Ticker;
@@ -107,6 +109,11 @@ export class Worker {
       maxDeliveries: this.#settings.maxDeliveries,
       onBegin: ({ delivery }) => this.#events.emit({ type: "task-started", delivery }),
     };
+    this.#uniqueLocks = options.lockStore === undefined ? undefined : new UniqueLocks({
+      lockStore: options.lockStore,
+      clock: this.#clock,
+      onError: (operation, error) => this.#report(operation, error),
+    });
     this.#guard = options.revokeStore === undefined ? undefined : this.#guardFor(options.revokeStore);
     this.#limits = limitsFor(options, {
       registry: this.registry,
@@ -204,6 +211,7 @@ export class Worker {
       void this.#heartbeat.stop();
       void this.#maintenance.stop();
       void this.#guard?.stop();
+      this.#uniqueLocks?.stop();
       void this.#limits?.stop();
       for (const cancel of this.#shutdownTimers) cancel();
       this.#events.emit({ type: "stopped" });
@@ -247,6 +255,7 @@ export class Worker {
   }
 
   async #run(held: HeldTask, onEnded: () => void): Promise<void> {
+    this.#uniqueLocks?.keep(held.delivery);
     const ending = await runTask(held, this.#executor);
     onEnded();
     await this.#conclude(held, ending);
@@ -257,13 +266,22 @@ export class Worker {
     held.finish();
     // Here its handler is over, or nobody waits for it any longer.
     this.#limits?.release(delivery);
-    if (ending.kind === "lost") return this.#events.emit({ type: "task-lost", delivery });
+    if (ending.kind === "lost") {
+      this.#uniqueLocks?.lose(delivery);
+      return this.#events.emit({ type: "task-lost", delivery });
+    }
     const completion = decide(delivery, ending, { retry: this.#settings.retry, random: this.#options.random ?? systemRandom });
     const outcome = await this.#settler.settle(completion, () => [this.#forced.signal, held.lost]);
     this.#leases.drop(held);
     this.#processed += 1;
+    if (delivery.envelope.unique !== undefined) await this.#concludeUnique(completion, outcome);
     if (outcome?.settled !== true) this.#events.emit({ type: "task-lost", delivery });
     else this.#events.emit(endedEvent(completion, outcome, held.durationMs ?? 0));
+  }
+
+  async #concludeUnique(completion: Completion, outcome: CompletionOutcome | undefined): Promise<void> {
+    if (outcome?.settled === true) await this.#uniqueLocks?.conclude(completion, outcome.state ?? completion.status.state);
+    else this.#uniqueLocks?.lose(completion.delivery);
   }
 
   #guardFor(store: RevokeStore): RevocationGuard {
