@@ -23,7 +23,7 @@ export interface BeatTuning {
   readonly lease?: Duration;
   /** Slots that are late by less than this all fire; beyond it the misfire policy of the schedule decides. @default 1 minute */
   readonly misfireGrace?: Duration;
-  /** How many slots it claims at once at most. @default 100 */
+  /** How many slots are on their way at once at most. @default 100 */
   readonly limit?: number;
   /** How often it looks for due slots when nothing wakes it: a safety net. @default 5 seconds */
   readonly pollEvery?: Duration;

@@ -16,7 +16,7 @@ export interface DueLoopOptions {
   readonly owner: string;
   /** How long each claim is held. */
   readonly leaseMs: number;
-  /** How many slots at once at most. */
+  /** How many slots at most are on their way at once. */
   readonly limit: number;
   /** The longest sleep: a clock may be set, and a notification lost. */
   readonly pollMs: number;
@@ -71,7 +71,10 @@ export class DueLoop {
   async #turn(signal: AbortSignal, held: AbortSignal): Promise<void> {
     const { store, dispatcher, owner, leaseMs, limit, pollMs, clock } = this.#options;
     const ticket = this.#wake.ticket();
-    const claims = await store.claimDue({ limit, owner, leaseMs });
+    const room = limit - this.#inFlight.size;
+    // A store that is slower than the slots: claiming on would only let the leases of what is held run out.
+    if (room <= 0) return void await this.#wake.after(ticket, { signal, timeoutMs: pollMs, clock });
+    const claims = await store.claimDue({ limit: room, owner, leaseMs });
     if (signal.aborted) return await dispatcher.giveBack(claims);
     if (claims.length > 0) return await this.#dispatchAll(claims, held);
     if (this.#inFlight.size === 0) this.#failures = 0;
