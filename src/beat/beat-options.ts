@@ -76,7 +76,7 @@ export function beatSettings(options: BeatTuning & Pick<BeatOptions, "clock">): 
     id: validateId(options.id ?? `beat-${uuidV7(options.clock)}`, "a Beat's id"),
     leaseMs: durationMs(options.lease ?? "15s", "lease", { min: 100 }),
     graceMs: durationMs(options.misfireGrace ?? "1m", "misfireGrace", { min: 1 }),
-    limit: validateInteger(options.limit ?? 100, "limit", { min: 1, max: 10_000 }),
+    limit: validateInteger(options.limit ?? 100, "limit", { min: 1, max: 1_000 }),
     pollMs: durationMs(options.pollEvery ?? "5s", "pollEvery", { min: 10 }),
     sweepEveryMs: durationMs(options.sweepEvery ?? "1m", "sweepEvery", { min: 100 }),
     lockKey: validateId(options.lockKey ?? "beat", "a lock's key"),
