@@ -33,7 +33,12 @@ export function addBeatCommands(stem: Command, call: Call): void {
     summary: "Enqueue the tasks of schedules when they are due, until a signal comes",
     help: "Start it on as many machines as you like: one of them dispatches, and another takes over when it ends.",
     flags: [
-      { flag: "--tasks <file...>", about: "modules with tasks, whose defaults and encoders then apply", variable: "STEM_TASKS" },
+      {
+        flag: "--tasks <file>",
+        repeats: true,
+        about: "modules with tasks, whose defaults and encoders then apply",
+        variable: "STEM_TASKS",
+      },
       { flag: "--name <id>", about: "its id; one by chance by default" },
       { flag: "--lease <duration>", about: "after how long without a word another takes over, 15s by default" },
       { flag: "--misfire-grace <duration>", about: "slots that are late by less than this all fire, 1m by default" },

@@ -9,13 +9,18 @@ import { ConfigError } from "../errors.ts";
 
 /** A flag of a command. */
 export interface Flag {
-  /** The flag, with the name of its value: `"--queues <names...>"`. */
+  /** The flag, with the name of its value: `"--queues <names>"`. */
   readonly flag: string;
   /** What it is. */
   readonly about: string;
-  /** The variable of the environment that stands in for it; a list is separated by commas. */
+  /** Whether it may be given more than once; its values are a list then. @default false */
+  readonly repeats?: boolean;
+  /** The variable of the environment that stands in for it. */
   readonly variable?: string;
 }
+
+/** A flag that stands for a variable. */
+export type StoreFlag = Flag & { readonly variable: string };
 
 /** One call of the command line: what it runs in, and with what it ends. */
 export interface Call {
@@ -48,7 +53,7 @@ export interface CommandDefinition<Options extends object> {
   /** What its help says after that, such as examples. */
   readonly help?: string;
   /** The flags that stand for variables of the environment. */
-  readonly storeFlags: readonly Required<Flag>[];
+  readonly storeFlags: readonly StoreFlag[];
   /** Its own flags. */
   readonly flags?: readonly Flag[];
   /** Does the work; without an answer it ends with 0. */
@@ -63,7 +68,7 @@ export function addCommand<Options extends object>(parent: Command, call: Call, 
   command.option("--json", "write JSON for programs");
   if (definition.help !== undefined) command.addHelpText("after", `\n${definition.help}`);
   command.action(async () => {
-    for (const { option, variable } of own) takeVariable(command, option, call.io.environment[variable ?? ""]);
+    for (const flag of own) takeVariable(command, flag, call.io.environment[flag.variable ?? ""]);
     const given = ofStores.flatMap(({ option, variable = "" }) => {
       const value: unknown = command.getOptionValue(option.attributeName());
       return typeof value === "string" ? [[variable, value] as const] : [];
@@ -79,7 +84,7 @@ export function addCommand<Options extends object>(parent: Command, call: Call, 
   });
 }
 
-/** Reads a list: values given one by one, or separated by commas. `undefined` when none was given. */
+/** Reads a list: values given one by one, each a list separated by commas. `undefined` when none was given. */
 export function listOf(values: readonly string[] | undefined): readonly string[] | undefined {
   return values?.flatMap((value) => value.split(",")).map((value) => value.trim()).filter((value) => value !== "");
 }
@@ -94,14 +99,23 @@ export function wholeNumber(value: string, flag: string): number {
   return Number(value);
 }
 
-function addFlag(command: Command, { flag, about, variable }: Flag): { readonly option: Option; readonly variable: string | undefined } {
-  const option = new Option(flag, variable === undefined ? about : `${about} (or ${variable})`);
-  command.addOption(option);
-  return { option, variable };
+interface AddedFlag {
+  readonly option: Option;
+  readonly variable: string | undefined;
+  readonly repeats: boolean;
 }
 
-function takeVariable(command: Command, option: Option, value: string | undefined): void {
+function addFlag(command: Command, { flag, about, variable, repeats = false }: Flag): AddedFlag {
+  const notes = [...repeats ? ["may be repeated"] : [], ...variable === undefined ? [] : [`or ${variable}`]];
+  const option = new Option(flag, notes.length === 0 ? about : `${about} (${notes.join("; ")})`);
+  // One value each time: a list that takes whatever follows would take ids and files as well.
+  if (repeats) option.argParser<readonly string[]>((value, before) => [...before ?? [], value]);
+  command.addOption(option);
+  return { option, variable, repeats };
+}
+
+function takeVariable(command: Command, { option, repeats }: AddedFlag, value: string | undefined): void {
   const name = option.attributeName();
   if (value === undefined || value === "" || command.getOptionValue(name) !== undefined) return;
-  command.setOptionValue(name, option.variadic ? value.split(",") : value);
+  command.setOptionValue(name, repeats ? [value] : value);
 }

@@ -25,7 +25,7 @@ export function addMigrateCommands(stem: Command, call: Call): void {
       name,
       summary,
       help: "Without --url every SQL database is meant that STEM_URL, STEM_BROKER_URL and their like name.",
-      flags: [{ flag: "--url <url...>", about: "the databases (instead of STEM_URL and its like)" }],
+      flags: [{ flag: "--url <url>", repeats: true, about: "the databases (instead of STEM_URL and its like)" }],
       storeFlags: [schemaFlag],
       run,
     });

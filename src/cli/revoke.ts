@@ -43,8 +43,8 @@ export interface RevokeFlags extends TargetOptions {
 
 /** The same for the help. */
 export const targetFlags: readonly Flag[] = [
-  { flag: "--task <name...>", about: "every task of the name" },
-  { flag: "--header <name=value...>", about: "every task with the header" },
+  { flag: "--task <name>", repeats: true, about: "every task of the name" },
+  { flag: "--header <name=value>", repeats: true, about: "every task with the header" },
 ];
 
 /** The same for the help. */

@@ -34,7 +34,7 @@ export function addScheduleCommands(stem: Command, call: Call): void {
     flags: [
       { flag: "--prune", about: "remove the schedules that the file does not name" },
       { flag: "--dry-run", about: "only say what would be done" },
-      { flag: "--tasks <file...>", about: "modules with tasks: schedules of any others are refused", variable: "STEM_TASKS" },
+      { flag: "--tasks <file>", repeats: true, about: "modules with tasks: schedules of any others are refused", variable: "STEM_TASKS" },
     ],
     storeFlags: flags,
     run: apply,

@@ -39,8 +39,8 @@ export interface WorkerStartOptions {
 
 /** The same for the help. */
 export const workerStartFlags: readonly Flag[] = [
-  { flag: "--tasks <file...>", about: "the modules that export the tasks", variable: "STEM_TASKS" },
-  { flag: "--queues <names...>", about: 'the queues to serve, "default" by default', variable: "STEM_QUEUES" },
+  { flag: "--tasks <file>", repeats: true, about: "the modules that export the tasks", variable: "STEM_TASKS" },
+  { flag: "--queues <names>", repeats: true, about: 'the queues to serve, "default" by default', variable: "STEM_QUEUES" },
   { flag: "--concurrency <number>", about: "how many tasks run at once at most, 10 by default", variable: "STEM_CONCURRENCY" },
   { flag: "--prefetch <number>", about: 'how many it holds ready beyond those, "auto" by default', variable: "STEM_PREFETCH" },
   { flag: "--name <id>", about: "its id; one by chance by default", variable: "STEM_WORKER_NAME" },

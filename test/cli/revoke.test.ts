@@ -123,6 +123,23 @@ test("the store is that of STEM_REVOKE_STORE_URL, else the backend's", { timeout
     assertHolds(await found("revocations"), { revocations: [{ target: { id: "b" } }] });
   }));
 
+test("flags that repeat take one value each, and leave the ids alone", { timeout }, () =>
+  onFile(async ({ environment }) => {
+    const { value } = await callJson(["worker", "revoke", "--task", "mail", "a", "--task", "sms", "--header", "x=1", "b", "--header=y=2"], {
+      environment,
+    });
+    assertHolds(value, {
+      revocations: [
+        { target: { kind: "task", id: "a" } },
+        { target: { kind: "task", id: "b" } },
+        { target: { kind: "name", name: "mail" } },
+        { target: { kind: "name", name: "sms" } },
+        { target: { kind: "header", header: "x", value: "1" } },
+        { target: { kind: "header", header: "y", value: "2" } },
+      ],
+    });
+  }));
+
 test("what cannot be revoked is named, and nothing is written", { timeout }, () =>
   onFile(async ({ environment }) => {
     const cases: readonly (readonly [readonly string[], RegExp])[] = [

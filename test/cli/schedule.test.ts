@@ -126,7 +126,7 @@ test("with --tasks a schedule for a task that nobody has is a mistake", { timeou
     assert.equal(code, 2);
     assert.equal(errorOf(value).message, '-: Cannot use task "math.sub" in schedule "lost": no given module exports it');
     assert.deepEqual((await callJson(["schedule", "list"], { environment })).value, { schedules: [] });
-    assert.equal((await call(["schedule", "apply", "-", ...tasks], { environment, input: input.replace("sub", "add") })).code, 0);
+    assert.equal((await call(["schedule", "apply", ...tasks, "-"], { environment, input: input.replace("sub", "add") })).code, 0);
   }));
 
 test("a preview tells the slots of a file without any store, and of a stored schedule", { timeout }, async () => {
