@@ -82,15 +82,13 @@ for (const { name, needs, use } of places) {
         assertHolds(unasked.value, { revocations: [{ target: { kind: "header", header: "tenant", value: "a=b" } }], workers: null });
 
         const listed = await callJson(["worker", "revocations"], { environment });
-        assertHolds(listed.value, {
-          revocations: [
-            { target: { kind: "header", header: "tenant" } },
-            { target: { kind: "name", name: "mail" } },
-            { target: target(running.id), terminate: true },
-            { target: target("unheard-of") },
-            { target: target(waiting.id) },
-          ].slice(0, 3).concat([{}, {}] as never[]),
-        });
+        const { revocations } = listed.value as { readonly revocations: readonly unknown[] };
+        assert.equal(revocations.length, 5);
+        assertHolds(revocations.slice(0, 3), [
+          { target: { kind: "header", header: "tenant" } },
+          { target: { kind: "name", name: "mail" } },
+          { target: target(running.id), terminate: true },
+        ]);
         assert.match(
           (await call(["worker", "revocations"], { environment })).out,
           /^REVOKED .*\nheader tenant=a=b .*\ntask mail before 2026-03-01T00:00:00Z/,
