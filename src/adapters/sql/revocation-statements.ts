@@ -1,8 +1,9 @@
 import { and, desc, eq, sql } from "drizzle-orm";
 import type { Column, SQL } from "drizzle-orm";
 import type { SqlDatabase } from "./database.ts";
+import type { Dialect } from "./dialect.ts";
 import { selectInto } from "./insert-rows.ts";
-import type { Statement } from "./statement.ts";
+import type { Statement, StatementParts } from "./statement.ts";
 
 const WRITE = {
   target: "text",
@@ -73,6 +74,9 @@ export function revocationStatements(database: SqlDatabase): RevocationStatement
     version,
   };
   const inForce = (now: SQL): SQL => sql`(${revocations.expiresAt} is null or ${revocations.expiresAt} > ${now})`;
+  const someInForce = ({ ns, targets }: StatementParts<typeof SOME>["args"], dialect: Dialect): SQL =>
+    sql`${revocations.ns} = ${ns} and ${dialect.anyOf(revocations.target, sql`(select ${targets.column.target} from ${targets.from})`)}
+      and ${inForce(dialect.now)}`;
   const target: [typeof newRevocations.ns, typeof newRevocations.target] = [newRevocations.ns, newRevocations.target];
   const idempotent = { idempotent: true };
   return {
@@ -103,12 +107,12 @@ export function revocationStatements(database: SqlDatabase): RevocationStatement
         .returning({ ...whole, signal });
     }, idempotent),
 
-    find: database.statement("match", SOME, ({ db, args, dialect }) =>
-      db.select(whole).from(revocations).where(and(
-        eq(revocations.ns, args.ns),
-        dialect.anyOf(revocations.target, sql`(select ${args.targets.column.target} from ${args.targets.from})`),
-        inForce(dialect.now),
-      )), idempotent),
+    find: database.statement(
+      "match",
+      SOME,
+      ({ db, args, dialect }) => db.select(whole).from(revocations).where(someInForce(args, dialect)),
+      idempotent,
+    ),
 
     list: database.statement("list.revocations", LIST, ({ db, args, dialect }) =>
       db.select(whole).from(revocations)
@@ -119,12 +123,15 @@ export function revocationStatements(database: SqlDatabase): RevocationStatement
     // so that whoever compares the latest versions finds the removal.
     remove: database.statement("remove.revocations", SOME, ({ db, args, dialect }) => {
       const { now, signal } = dialect;
-      const { from, column, own, position } = args.targets;
-      const there = sql`(select 1 from ${revocations} where ${revocations.ns} = ${own(args.ns)} and ${revocations.target} = ${column.target}
-        and ${inForce(now)} limit 1)`;
+      const { from, column, position } = args.targets;
+      // Found for the whole batch at once: row by row the planner goes through all of a namespace that its statistics do not know yet.
+      const there = dialect.anyOf(
+        column.target,
+        sql`(select ${revocations.target} from ${revocations} where ${someInForce(args, dialect)})`,
+      );
       // Long over, also when the clock is set back.
       const values = { ns: args.ns, target: column.target, terminate: sql`0`, revokedAt: now, expiresAt: sql`0` };
-      const source = selectInto(newRevocations, values, { from, where: sql`${there} is not null`, orderBy: position });
+      const source = selectInto(newRevocations, values, { from, where: there, orderBy: position });
       const set = { expiresAt: sql`0`, version: dialect.nextSeq(version) };
       return db.insert(newRevocations).select(source).onConflictDoUpdate({ target, set, setWhere: inForce(now) })
         .returning({ target: newRevocations.target, signal });

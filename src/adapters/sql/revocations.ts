@@ -92,6 +92,7 @@ export class SqlRevokeStore extends RevocationsSurface {
       onError: (error) => {
         // What happened meanwhile is not known.
         known = undefined;
+        if (this.closed) return;
         this.logger.warn("Cannot look for new revocations; looking again soon", { error });
       },
     });
