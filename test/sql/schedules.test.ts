@@ -1,14 +1,22 @@
-/** What a scheduler lives on takes the same few round trips for one slot and for many. */
+/** SQL schedule stores: what a scheduler lives on takes the same few round trips for one slot and for many; opening one alone. */
 
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
+import { createClient } from "@libsql/client";
+import { drizzle as drizzleLibsql } from "drizzle-orm/libsql";
+import { drizzle as drizzlePostgres } from "drizzle-orm/postgres-js";
 import type { Trip } from "../../src/adapters/sql/database.ts";
 import type { Adapter } from "../../src/contracts/adapter.ts";
+import type { ScheduleStore } from "../../src/contracts/schedule-store.ts";
+import { ConfigError } from "../../src/errors.ts";
 import { ledgerFor } from "../../src/ledger/ledger-for.ts";
 import { SeparateLedger } from "../../src/ledger/separate-ledger.ts";
 import { envelope } from "../../src/model/envelope.ts";
-import { postgres } from "../../src/postgres.ts";
-import { sqlite } from "../../src/sqlite.ts";
+import { postgres, PostgresScheduleStore } from "../../src/postgres.ts";
+import { sqlite, SqliteScheduleStore } from "../../src/sqlite.ts";
 import { needsPostgres, postgresUrl } from "../support/servers.ts";
 import { withSchema } from "./databases.ts";
 
@@ -57,6 +65,46 @@ test(
       t.diagnostic(await measure(adapter, trips, (names) => names));
     }),
 );
+
+test("SQLite: a schedule store can be opened alone, and on a Drizzle database", { timeout: 60_000 }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), "stem-schedules-"));
+  const client = createClient({ url: `file:${join(folder, "shared.db")}` });
+  try {
+    await using alone = await SqliteScheduleStore.open(":memory:", { namespace: "alone", historyCount: 3 });
+    await keepsHistory(alone, 3);
+    await using shared = await SqliteScheduleStore.fromDrizzle(drizzleLibsql({ client }), { historyCount: 0 });
+    await keepsHistory(shared, 0);
+    await assert.rejects(SqliteScheduleStore.open(":memory:", { historyCount: -1 }), ConfigError);
+    await assert.rejects(SqliteScheduleStore.open(":memory:", { historyAge: "soon" }), ConfigError);
+  } finally {
+    client.close();
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test(
+  "Postgres: a schedule store can be opened alone, and on a Drizzle database",
+  { ...needsPostgres, timeout: 60_000 },
+  () =>
+    withSchema(async (schema, client) => {
+      await using alone = await PostgresScheduleStore.connect(postgresUrl(), { schema, namespace: "alone", historyCount: 3 });
+      await keepsHistory(alone, 3);
+      await using shared = await PostgresScheduleStore.fromDrizzle(drizzlePostgres({ client }), { schema, historyCount: 0 });
+      await keepsHistory(shared, 0);
+    }),
+);
+
+/** Completes five slots, and looks how many are told of. */
+async function keepsHistory(store: ScheduleStore, count: number): Promise<void> {
+  await store.upsert({ id: "busy", spec: { kind: "clocked", at: 1 }, task: { name: "slot" } });
+  for (let slot = 1; slot <= 5; slot++) {
+    const [claim] = await store.claimDue({ limit: 1, owner: "test", leaseMs: 60_000 });
+    assert.ok(claim !== undefined);
+    assert.equal(await store.complete(claim, { kind: "dispatched", nextRunAt: slot + 1 }), true);
+  }
+  const { items } = await store.history("busy");
+  assert.deepEqual(items.map(({ slot }) => slot), [5, 4, 3].slice(0, count));
+}
 
 /** Runs each operation at each size, and compares the trips. */
 async function measure(
