@@ -33,6 +33,7 @@ interface Line {
  */
 export class LimitLines {
   readonly #lines = new Map<string, Line>();
+  #many = MANY;
 
   /** Gives a task the last place in the line of what refuses it, as the time until its turn, in milliseconds. */
   join({ bucket, permit, retryAfterMs }: Refusal, now: number): number {
@@ -56,11 +57,16 @@ export class LimitLines {
   #lineOf(name: string, now: number): Line {
     const known = this.#lines.get(name);
     if (known !== undefined) return known;
-    // There may be a line for each customer: those in which nobody waits are forgotten.
-    if (this.#lines.size >= MANY) { for (const [other, { turnAt }] of this.#lines) if (turnAt <= now) this.#lines.delete(other); }
+    if (this.#lines.size >= this.#many) this.#forgetIdle(now);
     const line: Line = { turnAt: 0, meanMs: undefined };
     this.#lines.set(name, line);
     return line;
+  }
+
+  /** There may be a line for each customer: those in which nobody waits are forgotten. */
+  #forgetIdle(now: number): void {
+    for (const [name, { turnAt }] of this.#lines) if (turnAt <= now) this.#lines.delete(name);
+    this.#many = Math.max(MANY, this.#lines.size * 2);
   }
 }
 

@@ -273,7 +273,7 @@ export class Worker {
     const completion = decide(delivery, ending, { retry: this.#settings.retry, random: this.#options.random ?? systemRandom });
     const outcome = await this.#settler.settle(completion, () => [this.#forced.signal, held.lost]);
     this.#leases.drop(held);
-    this.#processed += 1;
+    if (ending.kind !== "put-back") this.#processed += 1;
     if (delivery.envelope.unique !== undefined) await this.#concludeUnique(completion, outcome);
     if (outcome?.settled !== true) this.#events.emit({ type: "task-lost", delivery });
     else this.#events.emit(endedEvent(completion, outcome, held.durationMs ?? 0));

@@ -8,7 +8,9 @@ import type { Program, Stage } from "./stage.ts";
 import { setStage, stores } from "./stage.ts";
 
 const WORKERS = 3;
-const RATE = { limit: 50, per: "1s", burst: 5 } as const;
+// The bucket holds what it gains in 400 ms, so that nothing is lost while a busy machine keeps all three workers waiting for that long.
+const RATE = { limit: 50, per: "1s", burst: 20 } as const;
+const SETTLED_MS = 1_000;
 const MEASURED_MS = 10_000;
 const AT_ONCE = 3;
 const WORK_MS = 80;
@@ -31,18 +33,21 @@ for (const store of stores) {
       await enqueue(app, 700);
       for (const program of programs) program.tell("start");
       await Promise.all(programs.map((program) => program.hear("ready")));
-      await pause(MEASURED_MS + 1_500);
+      await pause(MEASURED_MS + SETTLED_MS + 1_000);
       const putBack = await endAll(programs);
       for (const [kind, what] of kinds) {
         const starts = spansOf(programs, kind).map(({ from }) => from).toSorted((a, b) => a - b);
         const [first = 0] = starts;
-        // The bucket was full at first: its burst of five comes on top, within the first moment.
-        const settled = starts.filter((at) => at >= first + 500 && at < first + 500 + MEASURED_MS).length;
+        // The bucket was full at first: its burst comes on top, within the first second.
+        const from = first + SETTLED_MS;
+        const settled = starts.filter((at) => at >= from && at < from + MEASURED_MS).length;
         const all = starts.filter((at) => at < first + MEASURED_MS).length;
         const perSecond = settled / (MEASURED_MS / 1_000);
-        t.diagnostic(`${store.name}, ${what}: ${perSecond}/s over ten seconds (${all} in the first ten, with a burst of ${RATE.burst})`);
-        assert.ok(perSecond >= 45 && perSecond <= 50.5, `${what}: ${perSecond}/s`);
-        assert.ok(all <= RATE.burst + RATE.limit * 10 + 3, `${what}: ${all} in the first ten seconds`);
+        t.diagnostic(
+          `${store.name}, ${what}: ${perSecond}/s over ten seconds (${all} in the ten from the start, with the burst of ${RATE.burst})`,
+        );
+        assert.ok(perSecond >= 45 && perSecond <= 51, `${what}: ${perSecond}/s`);
+        assert.ok(all <= RATE.burst + RATE.limit * 10 + 5, `${what}: ${all} in the first ten seconds`);
       }
       const executed = kinds.reduce((sum, [kind]) => sum + spansOf(programs, kind).length, 0);
       t.diagnostic(`${store.name}: ${putBack} put back while ${executed} were executed: ${(putBack / executed).toFixed(2)} for each`);
