@@ -188,7 +188,7 @@ export const revocationDefects: readonly Defect[] = [
     }),
   },
   {
-    name: "a transaction is ignored",
+    name: "a transaction of a decision is ignored",
     law: "V7",
     revocations: ({ sound: { revocations } }) => ({ upsertAll: (decided) => revocations.upsertAll(decided) }),
   },

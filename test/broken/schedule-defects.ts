@@ -232,7 +232,7 @@ export const scheduleDefects: readonly Defect[] = [
     schedules: ({ sound: { schedules } }) => ({ nextDueIn: () => schedules.nextDueIn().catch(() => undefined) }),
   },
   {
-    name: "a transaction is ignored",
+    name: "a transaction of a schedule is ignored",
     law: "S12",
     schedules: ({ sound: { schedules } }) => ({ upsert: (entry) => schedules.upsert(entry), remove: (id) => schedules.remove(id) }),
   },
