@@ -16,6 +16,8 @@ import { systemRetryCases } from "./system-retries.ts";
 import { systemRunningCases } from "./system-running.ts";
 import { systemShutdownCases } from "./system-shutdown.ts";
 import { systemTransactionCases } from "./system-transactions.ts";
+import { systemUniqueTimeCases } from "./system-unique-times.ts";
+import { systemUniqueCases } from "./system-unique.ts";
 
 /** Every case of whole systems, producers and workers included, in the order of the laws. */
 export const SYSTEM_CASES: readonly ConformanceCase[] = Object.freeze([
@@ -36,4 +38,6 @@ export const SYSTEM_CASES: readonly ConformanceCase[] = Object.freeze([
   ...systemQuotaCases,
   ...systemBeatCases,
   ...systemRevokeCases,
+  ...systemUniqueCases,
+  ...systemUniqueTimeCases,
 ]);

@@ -54,6 +54,16 @@ import type { ResultBackend } from "./result-backend.ts";
  * - **Y29** While the revoke store cannot answer nothing that was claimed is run, and nothing is lost. It need not be the broker's.
  * - **Y30** A request to all workers reaches each of them; they tell what they run and what they aborted, and who does not answer is named.
  *
+ * Unique tasks
+ * - **Y31** While a unique task has not ended, a call of the same name, queue and arguments (or key) is rejected with `ConflictError`, or answered with
+ *   that task, as its mode says: from any connection, under any race, and many in one call. Nothing else of a call counts.
+ * - **Y32** A unique task keeps others out while it waits, runs and is tried again, also by another worker, and no longer than until its end, whatever
+ *   that is. A publication that failed, a producer or a worker that died, and a task that is known to have ended block nobody.
+ * - **Y33** A debounced call takes the place of the one that waits, and waits behind the one that runs. A throttled call lets no other through until its
+ *   window has passed.
+ * - **Y34** What a call says wins over what its task says; children and linked tasks inherit nothing of it; with `tx` the lock joins the transaction.
+ *   Without a lock store, and with options that cannot be used, a unique call is refused before anything is written.
+ *
  * Limits
  * - **Y35** Limits hold over all workers that count in one limiter: of a queue, a task, or each key of a task no more start in a time than the rate and
  *   burst say, and never more run at once than `maxConcurrent` says.
