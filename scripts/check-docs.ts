@@ -13,9 +13,11 @@ import { root, runtimeProgram } from "../test/support/runtimes.ts";
 /** Types that may stand in public signatures without being exported, with the reason. */
 const privateTypes: Readonly<Record<string, string>> = {
   BrokerSurface: "The half of a broker that all adapters share; users see it as the contract `Broker`.",
+  LimiterSurface: "The half of a rate limiter that all adapters share; users see it as the contract `RateLimiter`.",
   ResultsSurface: "The half of a result backend that all adapters share; users see it as the contract `ResultBackend`.",
   SchedulesSurface: "The half of a schedule store that all adapters share; users see it as the contract `ScheduleStore`.",
   SqlBroker: "The broker that both SQL stores are; users see it as the contract `Broker`.",
+  SqlRateLimiter: "The rate limiter that both SQL stores are; users see it as the contract `RateLimiter`.",
   SqlResultBackend: "The result backend that both SQL stores are; users see it as the contract `ResultBackend`.",
   SqlScheduleStore: "The schedule store that both SQL stores are; users see it as the contract `ScheduleStore`.",
   StandardSchemaV1: "A type of the package @standard-schema/spec.",
