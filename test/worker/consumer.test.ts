@@ -392,3 +392,42 @@ test(
     assert.equal(kept.size, 0);
   },
 );
+
+test(
+  "what a gate keeps back runs once it is let through, also when that was before the gate had answered; the rest goes back",
+  { timeout },
+  async () => {
+    const ran: string[] = [];
+    let claims = 0;
+    const deliveries = ["a", "b", "c"].map((id) => delivery({ id }));
+    const [a, b] = deliveries;
+    const { consumer } = consumerWith({
+      concurrency: 1,
+      claim: async (options) => {
+        claims += 1;
+        return claims === 1 ? deliveries : await nothing(options);
+      },
+      gates: [{
+        admit: async () => {
+          if (b !== undefined) consumer.letThrough(b);
+          return deliveries.map(() => ({ kind: "standby" }));
+        },
+      }],
+      run: async ({ delivery: { envelope } }, onEnded) => {
+        ran.push(envelope.id);
+        onEnded();
+      },
+    });
+    const abort = new AbortController();
+    const consuming = consumer.consume(abort.signal);
+    while (claims < 2) await nextTurn();
+    assert.deepEqual(ran, ["b"]);
+    if (a !== undefined) consumer.letThrough(a);
+    assert.deepEqual(ran, ["b", "a"]);
+    assert.deepEqual(consumer.held.map((held) => held.delivery.envelope.id), ["c"]);
+    abort.abort();
+    await consuming;
+    assert.deepEqual(consumer.takeBuffered().map((held) => held.delivery.envelope.id), ["c"]);
+    assert.deepEqual(consumer.held, []);
+  },
+);
