@@ -22,8 +22,8 @@ const LEASE_MS = 60_000;
 
 /** The trips of a completion by one transaction, and of one that goes from store to store. */
 const kinds = [
-  { name: "one transaction", ledgerOf: ({ broker, results }: Adapter) => ledgerFor(broker, results), trips: 6 },
-  { name: "one step after the other", ledgerOf: ({ broker, results }: Adapter) => new SeparateLedger(broker, results), trips: 9 },
+  { name: "one transaction", ledgerOf: ({ broker, results }: Adapter) => ledgerFor(broker, results), trips: 5 },
+  { name: "one step after the other", ledgerOf: ({ broker, results }: Adapter) => new SeparateLedger(broker, results), trips: 8 },
 ] as const;
 
 for (const kind of kinds) {

@@ -9,20 +9,23 @@ import { createClient } from "@libsql/client";
 import { drizzle as drizzleLibsql } from "drizzle-orm/libsql";
 import { drizzle as drizzlePostgres } from "drizzle-orm/postgres-js";
 import type { Trip } from "../../src/adapters/sql/database.ts";
+import { holding } from "../../src/adapters/sql/database-hold.ts";
+import { SqlScheduleStore } from "../../src/adapters/sql/schedules.ts";
 import type { Adapter } from "../../src/contracts/adapter.ts";
 import type { ScheduleStore } from "../../src/contracts/schedule-store.ts";
 import { ConfigError } from "../../src/errors.ts";
 import { ledgerFor } from "../../src/ledger/ledger-for.ts";
 import { SeparateLedger } from "../../src/ledger/separate-ledger.ts";
+import { memory } from "../../src/memory.ts";
 import { envelope } from "../../src/model/envelope.ts";
 import { postgres, PostgresScheduleStore } from "../../src/postgres.ts";
 import { sqlite, SqliteScheduleStore } from "../../src/sqlite.ts";
 import { needsPostgres, postgresUrl } from "../support/servers.ts";
-import { withSchema } from "./databases.ts";
+import { dialects, withSchema } from "./databases.ts";
 
 const SIZES = [1, 5, 40];
 
-const COMPLETION = ["completeSlots", "completeSlots.record", "completeSlots.prune"];
+const COMPLETION = ["completeSlots", "completeSlots.record"];
 
 /** What an operation of any size sends, in order. */
 const expected = {
@@ -94,6 +97,31 @@ test(
     }),
 );
 
+for (const { name, needs, withDatabase } of dialects) {
+  test(
+    `${name}: history is bounded by count although nobody sweeps`,
+    { ...needs, timeout: 60_000 },
+    () =>
+      withDatabase(async (database) => {
+        const store = await holding(database, 2, (hold) => new SqlScheduleStore(hold, { historyCount: 3 }));
+        const ids = Array.from({ length: 100 }, (_, index) => `schedule-${index}`);
+        for (const id of ids) await store.upsert({ id, spec: { kind: "clocked", at: 1 }, task: { name: "slot" } });
+        const ledger = new SeparateLedger(memory().broker, memory().results);
+        for (let round = 1; round <= 8; round++) {
+          const claims = await store.claimDue({ limit: 100, owner: "test", leaseMs: 60_000 });
+          const slots = claims.map((claim) => ({ claim, outcome: { kind: "skipped", nextRunAt: claim.slot + 1 } as const, envelopes: [] }));
+          assert.equal((await store.completeAndPublish(slots, ledger)).filter((completed) => completed).length, 100);
+        }
+        const lengths = async () => new Set(await Promise.all(ids.map(async (id) => (await store.history(id)).items.length)));
+        // It was looked after five hundred slots, and there were three more rounds.
+        assert.deepEqual(await lengths(), new Set([6]));
+        assert.equal(await store.sweep(), 0);
+        assert.deepEqual(await lengths(), new Set([3]));
+        await store.close();
+      }),
+  );
+}
+
 /** Completes five slots, and looks how many are told of. */
 async function keepsHistory(store: ScheduleStore, count: number): Promise<void> {
   await store.upsert({ id: "busy", spec: { kind: "clocked", at: 1 }, task: { name: "slot" } });
@@ -102,6 +130,7 @@ async function keepsHistory(store: ScheduleStore, count: number): Promise<void> 
     assert.ok(claim !== undefined);
     assert.equal(await store.complete(claim, { kind: "dispatched", nextRunAt: slot + 1 }), true);
   }
+  await store.sweep();
   const { items } = await store.history("busy");
   assert.deepEqual(items.map(({ slot }) => slot), [5, 4, 3].slice(0, count));
 }
