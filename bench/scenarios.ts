@@ -45,6 +45,8 @@ export async function measureStore(connect: Connect, scale: Scale): Promise<read
   }
   await add("result set, 100 in flight", "per second", (adapter) => setResults(adapter, scale.many));
   await add("result get, 100 in flight", "per second", (adapter) => getResults(adapter, scale.many));
+  await add("lock and unlock, one by one", "per second", (adapter) => lock(adapter, scale.single, 1));
+  await add("lock and unlock, 100 in flight", "per second", (adapter) => lock(adapter, scale.many, 100));
   await add("enqueue to start, idle worker", "ms", (adapter) => pickup(adapter, 100));
   return figures;
 }
@@ -111,6 +113,17 @@ async function getResults({ results }: Adapter, count: number): Promise<number> 
       if (await results.get(ids[index] ?? "") !== undefined) found++;
     }));
   expectCount("results found", found, count);
+  return rate;
+}
+
+async function lock({ locks }: Adapter, count: number, width: number): Promise<number> {
+  let released = 0;
+  const rate = await perSecond(count, () =>
+    inFlight(count, width, async (index) => {
+      const held = await locks.acquire(`key-${index % width}-${index}`, { owner: "bench", ttl: "1m" });
+      if (await held?.release() === true) released++;
+    }));
+  expectCount("locks given back", released, count);
   return rate;
 }
 
