@@ -10,7 +10,7 @@ import { setStage, stores } from "./stage.ts";
 const WORKERS = 3;
 // The bucket holds what it gains in 400 ms, so that nothing is lost while a busy machine keeps all three workers waiting for that long.
 const RATE = { limit: 50, per: "1s", burst: 20 } as const;
-const SETTLED_MS = 1_000;
+const SETTLED_MS = 2_000;
 const MEASURED_MS = 10_000;
 const AT_ONCE = 3;
 const WORK_MS = 80;
@@ -38,7 +38,7 @@ for (const store of stores) {
       for (const [kind, what] of kinds) {
         const starts = spansOf(programs, kind).map(({ from }) => from).toSorted((a, b) => a - b);
         const [first = 0] = starts;
-        // The bucket was full at first: its burst comes on top, within the first second.
+        // The bucket was full at first: its burst comes on top, within the first two seconds. What is measured are handlers that begin, a little after their tokens.
         const from = first + SETTLED_MS;
         const settled = starts.filter((at) => at >= from && at < from + MEASURED_MS).length;
         const all = starts.filter((at) => at < first + MEASURED_MS).length;
@@ -46,7 +46,7 @@ for (const store of stores) {
         t.diagnostic(
           `${store.name}, ${what}: ${perSecond}/s over ten seconds (${all} in the ten from the start, with the burst of ${RATE.burst})`,
         );
-        assert.ok(perSecond >= 45 && perSecond <= 51, `${what}: ${perSecond}/s`);
+        assert.ok(perSecond >= 45 && perSecond <= 50.5, `${what}: ${perSecond}/s`);
         assert.ok(all <= RATE.burst + RATE.limit * 10 + 5, `${what}: ${all} in the first ten seconds`);
       }
       const executed = kinds.reduce((sum, [kind]) => sum + spansOf(programs, kind).length, 0);
