@@ -57,7 +57,7 @@ export interface ScheduleStore extends Store {
   upsert(entry: ScheduleInput, options?: WriteOptions): Promise<ScheduleEntry>;
   /** Reads an entry; `undefined` when none is known. */
   get(id: string): Promise<ScheduleEntry | undefined>;
-  /** Lists entries by id. */
+  /** Lists entries by id, in the order in which the store sorts text. */
   list(page?: PageRequest): Promise<Page<ScheduleEntry>>;
   /** Forgets an entry and its history. False when none is known. */
   remove(id: string, options?: WriteOptions): Promise<boolean>;

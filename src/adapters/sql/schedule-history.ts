@@ -65,7 +65,8 @@ export class ScheduleHistory {
 
   async #prune(tx?: object): Promise<void> {
     const { namespace: ns, limits: { count } } = this.#options;
-    const items = Array.from(this.#grown, (id) => ({ id }));
+    // In one order everywhere, so that no two wait for each other in a circle.
+    const items = [...this.#grown].sort().map((id) => ({ id }));
     this.#grown.clear();
     this.#sincePruned = 0;
     if (items.length === 0) return;

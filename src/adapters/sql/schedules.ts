@@ -91,7 +91,7 @@ export class SqlScheduleStore extends SchedulesSurface {
   }
 
   protected override async releaseSlots(refs: readonly ClaimRef[]): Promise<readonly boolean[]> {
-    const rows = await this.#statements.release.run({ ns: this.namespace, items: refs }, { signal: this.#topics });
+    const rows = await this.#statements.release.run({ ns: this.namespace, items: inOneOrder(refs) }, { signal: this.#topics });
     return answers(refs, rows);
   }
 
@@ -148,7 +148,11 @@ export class SqlScheduleStore extends SchedulesSurface {
   async #complete(items: readonly CompleteItem[], tx: object): Promise<readonly boolean[]> {
     const rows = await this.#statements.complete.run({
       ns: this.namespace,
-      items: items.map((item) => ({ ...refOf(item), dispatched: item.kind === "dispatched" ? 1 : 0, nextRunAt: item.nextRunAt })),
+      items: inOneOrder(items).map((item) => ({
+        ...refOf(item),
+        dispatched: item.kind === "dispatched" ? 1 : 0,
+        nextRunAt: item.nextRunAt,
+      })),
     }, { tx, signal: this.#topics });
     const completed = answers(items, rows);
     const done = items.filter((_, at) => completed[at] === true);
@@ -163,6 +167,11 @@ export class SqlScheduleStore extends SchedulesSurface {
 
 function refOf({ id, token, slot }: ClaimRef): ClaimRef {
   return { id, token, slot };
+}
+
+/** In the same order everywhere, so that two who write the same rows do not wait for each other in a circle. */
+function inOneOrder<T extends ClaimRef>(refs: readonly T[]): readonly T[] {
+  return refs.toSorted((a, b) => a.id < b.id ? -1 : 1);
 }
 
 /** Tells which of the claims are among the rows. */
