@@ -10,6 +10,7 @@ export type { AnyTask, Task, TaskDefinition, TaskMetadata, ValidatedTaskDefiniti
 export type { CallParameters, LinkedCall, NamedCall, TaskCall } from "./tasks/task-call.ts";
 export type { TaskContext } from "./tasks/context.ts";
 export type { TaskDefaults } from "./tasks/task-options.ts";
+export type { UniqueKey, UniqueMode, UniqueOption, UniqueOptions } from "./tasks/unique.ts";
 export type { CountedBy, QueueLimits, RateRule, TaskLimits } from "./tasks/task-limits.ts";
 export type { Middleware } from "./tasks/middleware.ts";
 export { TaskRegistry } from "./tasks/registry.ts";
@@ -68,7 +69,7 @@ export * from "./memory.ts";
 
 // Envelopes, deliveries, statuses, groups
 export { envelope } from "./model/envelope.ts";
-export type { Envelope, EnvelopeInput, EnvelopeOptions } from "./model/envelope.ts";
+export type { Envelope, EnvelopeInput, EnvelopeOptions, UniqueClaim } from "./model/envelope.ts";
 export { DEAD_LETTER_REASONS } from "./model/delivery.ts";
 export type { DeadLetter, Delivery, Settlement, SettleRequest } from "./model/delivery.ts";
 export { isTerminal, STATE_RANK, supersedes, TASK_STATES, TASK_TRANSITIONS } from "./model/task-state.ts";

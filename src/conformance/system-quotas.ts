@@ -7,6 +7,7 @@ import { systemClock } from "../time/clock.ts";
 import { sleep } from "../time/sleep.ts";
 import { equal, ok, throws } from "./assert.ts";
 import type { ConformanceCase } from "./case.ts";
+import { untyped } from "./schedule-steps.ts";
 import type { Rig, RigWorker, RigWorkerOptions } from "./system-rig.ts";
 import { gate, onBothSystems, systemLaw } from "./system-rig.ts";
 
@@ -206,7 +207,10 @@ export const systemQuotaCases: readonly ConformanceCase[] = Object.freeze([
     const ends: Readonly<Record<string, () => Promise<unknown>>> = {
       returned: async () => "value",
       threw: () => Promise.reject(new Error("The handler fails")),
-      "threw nothing": () => Promise.reject(undefined),
+      "threw nothing": async () => {
+        // oxlint-disable-next-line only-throw-error -- as handlers in plain JavaScript may
+        throw undefined;
+      },
       "took too long": () => new Promise(() => undefined),
       "gave what cannot be encoded": async () => 1n,
     };
@@ -301,13 +305,13 @@ export const systemQuotaCases: readonly ConformanceCase[] = Object.freeze([
       "a task with a rate per nothing": () => task({ name: "t", rateLimit: { limit: 1, per: 0 }, run }),
       "a task with a burst of half": () => task({ name: "t", rateLimit: { limit: 1, per: "1s", burst: 0.5 }, run }),
       "a task that runs at most never": () => task({ name: "t", maxConcurrent: 0, run }),
-      "a limit by nothing known": () => task({ name: "t", maxConcurrent: { limit: 1, by: JSON.parse('"moon"') }, run }),
+      "a limit by nothing known": () => task({ name: "t", maxConcurrent: { limit: 1, by: untyped('"moon"') }, run }),
       "a limited task without a limiter": () => rig.worker({ registry: [limited] }),
       "a limited queue without a limiter": () => rig.worker({ limits: { queues: { default: { maxConcurrent: 1 } } } }),
       "a limit of a queue that is not served": () => rig.worker({ limiter, limits: { queues: { other: { maxConcurrent: 1 } } } }),
       "a queue with a rate above one in a microsecond": () =>
         rig.worker({ limiter, limits: { queues: { default: { rateLimit: { limit: 1_001, per: 1 } } } } }),
-      "an unknown way to fail": () => rig.worker({ registry: [limited], limiter, limits: { onLimiterError: JSON.parse('"ajar"') } }),
+      "an unknown way to fail": () => rig.worker({ registry: [limited], limiter, limits: { onLimiterError: untyped('"ajar"') } }),
     };
     for (const [name, call] of Object.entries(calls)) await throws(call, ConfigError, name);
     await throws(() => rig.stem().enqueue("t", { limitKey: "" }), ConfigError, "an empty limitKey");

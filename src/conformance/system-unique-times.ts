@@ -216,7 +216,8 @@ export const systemUniqueTimeCases: readonly ConformanceCase[] = Object.freeze([
     const enqueue = (tx?: object) => stem.enqueue("work", { args: 1, unique: true, ...(tx === undefined ? {} : { tx }) });
     if (!supports.transactions) {
       await throws(() => enqueue({}), UnsupportedError, "a unique call with tx");
-      return void await expectCounts(broker, {}, "the queue");
+      await expectCounts(broker, {}, "the queue");
+      return;
     }
     const run = present(transaction, "a harness with `transaction`, since supports.transactions is true");
     await within(rollBack(run, async (tx) => equal((await enqueue(tx)).accepted, true, "the answer inside")));

@@ -6,6 +6,7 @@ import { task } from "../tasks/task.ts";
 import { equal, ok, present, throws } from "./assert.ts";
 import type { ConformanceCase } from "./case.ts";
 import { claimOne, expectCounts } from "./steps.ts";
+import { untyped } from "./schedule-steps.ts";
 import type { Rig, RigWorker, RigWorkerOptions } from "./system-rig.ts";
 import { gate, onBothSystems, systemLaw } from "./system-rig.ts";
 
@@ -166,7 +167,7 @@ export const systemUniqueCases: readonly ConformanceCase[] = Object.freeze([
         throwsNow(() => task({ name: "bad", unique, run: () => undefined }), JSON.stringify(unique));
       }
       await throws(() => stem.enqueue(work, { id: taskId, args: { at: new Date(0) } }), PayloadError, "arguments that are no JSON");
-      await throws(() => stem.enqueue(work, { unique: { key: () => JSON.parse("7") } }), ConfigError, "a key that is no text");
+      await throws(() => stem.enqueue(work, { unique: { key: () => untyped("7") } }), ConfigError, "a key that is no text");
       equal(await results.get(taskId), undefined, "the status");
       await expectCounts(broker, { ready: 1 }, "the queue");
     },

@@ -73,7 +73,7 @@ export class SqlRateLimiter extends LimiterSurface {
       await this.#lockPermits(keys, tx);
       const held = new Map(keys.map(({ key }) => [key, new Map<string, number>()]));
       for (const { key, holder, leftMs } of await readPermits.run({ ns, keys }, { tx })) held.get(key)?.set(holder, leftMs);
-      const verdicts = items.map((item) => permitVerdict(held.get(item.key) ?? new Map(), item));
+      const verdicts = items.map((item) => permitVerdict(held.get(item.key) ?? new Map<string, number>(), item));
       const decisions: PermitDecision[] = verdicts.map(({ retryAfterMs }) => ({ retryAfterMs }));
       const given = [...items.entries()].filter(([at]) => verdicts[at]?.isGiven === true);
       for (const round of rounds(given, ([, item]) => nameOf(item))) {
