@@ -104,7 +104,9 @@ export function toCompleteItem({ claim, outcome, envelopes }: SlotCompletion): C
     nextRunAt,
     taskId: taskId === undefined ? undefined : validateId(taskId, "a task's id"),
     message: message === undefined || message === "" ? undefined : storableText(message, "the message of an outcome"),
-    envelopes: validateList(envelopes, "the envelopes of a slot").map((envelope) => validateEnvelope(requireObject(envelope, "an envelope"))),
+    envelopes: validateList(envelopes, "the envelopes of a slot").map((envelope) =>
+      validateEnvelope(requireObject(envelope, "an envelope"))
+    ),
   };
 }
 
