@@ -72,7 +72,13 @@ export class UniquePlaces {
     const taken = new Set(locks.flatMap((lock) => lock === undefined ? [] : [lock.owner]));
     // What was taken first, so that it is known when another request is refused.
     for (const [at, lock] of locks.entries()) if (lock !== undefined) places[at] = { kind: "held", lock };
-    for (const [at, request] of requests.entries()) places[at] ??= await this.#placeAmong(request, taken, options);
+    const refused = requests.flatMap((request, at) => locks[at] === undefined ? [{ request, at }] : []);
+    // To the end of all of them, also when one is rejected: what another takes meanwhile has to be known to be given back.
+    const settled = await Promise.allSettled(
+      refused.map(async ({ request, at }) => void (places[at] = await this.#placeAmong(request, taken, options))),
+    );
+    const rejected = settled.find((each) => each.status === "rejected");
+    if (rejected !== undefined) throw rejected.reason;
   }
 
   async #placeAmong(request: UniqueRequest, taken: ReadonlySet<string>, options: WriteOptions): Promise<UniquePlace> {

@@ -163,7 +163,9 @@ export class Uniqueness {
       const own = held.filter(({ replaces }) => replaces === undefined).map(({ lock }) => lock);
       if (own.length > 0) await lockStore?.releaseAll(own, options);
       for (const { lock, replaces } of held) {
-        if (replaces !== undefined) await lockStore?.transfer(lock, { owner: replaces.owner, ttl: PUBLISH_TTL_MS }, options);
+        if (replaces === undefined) continue;
+        const ttl = Math.min(LONGEST_TTL_MS, Math.max(PUBLISH_TTL_MS, replaces.expiresAt - this.#options.clock.now()));
+        await lockStore?.transfer(lock, { owner: replaces.owner, ttl }, options);
       }
     });
   }
