@@ -162,11 +162,10 @@ function giveBack(parts: StatementParts<typeof CHANGE>, where?: SQL) {
 }
 
 function change({ db, tables: { locks }, args, dialect }: StatementParts<typeof CHANGE>, expiresAt: SQL, where: SQL | undefined) {
-  const { from, column, own } = args.items;
+  const { from, column } = args.items;
   return db.update(locks).set({ expiresAt }).from(from).where(and(
-    sql`${locks.ns} = ${
-      own(args.ns)
-    } and ${locks.key} = ${column.key} and ${locks.owner} = ${column.owner} and ${locks.token} = ${column.token}`,
+    isNamed(locks, args),
+    sql`${locks.owner} = ${column.owner} and ${locks.token} = ${column.token}`,
     gt(locks.expiresAt, dialect.now),
     where,
   )).returning({ key: locks.key, owner: locks.owner, token: locks.token, expiresAt: locks.expiresAt, signal: dialect.signal });
@@ -175,12 +174,22 @@ function change({ db, tables: { locks }, args, dialect }: StatementParts<typeof 
 /** Whether no transaction has taken hold of the row: one that is slow must not hold up the locks of others that came with the same batch. */
 function isFree({ tables: { locks }, args, dialect }: StatementParts<typeof CHANGE>): SQL | undefined {
   if (dialect.singleWriter) return undefined;
-  const { from, column } = args.items;
   return dialect.anyOf(
     locks.token,
-    sql`(select ${locks.token} from ${locks} where ${locks.ns} = ${args.ns}
-    and ${locks.key} in (select ${column.key} from ${from})${dialect.skipLocked})`,
+    sql`(select ${locks.token} from ${args.items.from}, ${locks} where ${isNamed(locks, args)}${dialect.skipLocked})`,
   );
+}
+
+/**
+ * Whether the batch names the row. The namespace is written as if each row of the batch held it, so that both databases go from the batch to the
+ * table: Postgres would otherwise go through all of a namespace that its statistics do not know, and compare each of its rows with each of the
+ * batch (4 seconds for 1,000 of 20,000 locks).
+ */
+function isNamed(
+  locks: Tables["locks"],
+  { ns, items: { column, position } }: Pick<StatementParts<typeof CHANGE>["args"], "ns" | "items">,
+): SQL {
+  return sql`${locks.ns} = ${ns} || substr(cast(${position} as text), 1, 0) and ${locks.key} = ${column.key}`;
 }
 
 function isCurrent(locks: Tables["locks"], args: { readonly ns: SQL; readonly key: SQL; readonly token: SQL }, now: SQL): SQL {
