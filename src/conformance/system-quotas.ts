@@ -304,6 +304,7 @@ export const systemQuotaCases: readonly ConformanceCase[] = Object.freeze([
       "a task with a rate of zero": () => task({ name: "t", rateLimit: { limit: 0, per: "1s" }, run }),
       "a task with a rate per nothing": () => task({ name: "t", rateLimit: { limit: 1, per: 0 }, run }),
       "a task with a burst of half": () => task({ name: "t", rateLimit: { limit: 1, per: "1s", burst: 0.5 }, run }),
+      "a task with a burst that takes twenty years": () => task({ name: "t", rateLimit: { limit: 1, per: "365d", burst: 20 }, run }),
       "a task that runs at most never": () => task({ name: "t", maxConcurrent: 0, run }),
       "a limit by nothing known": () => task({ name: "t", maxConcurrent: { limit: 1, by: untyped('"moon"') }, run }),
       "a limited task without a limiter": () => rig.worker({ registry: [limited] }),
@@ -311,6 +312,8 @@ export const systemQuotaCases: readonly ConformanceCase[] = Object.freeze([
       "a limit of a queue that is not served": () => rig.worker({ limiter, limits: { queues: { other: { maxConcurrent: 1 } } } }),
       "a queue with a rate above one in a microsecond": () =>
         rig.worker({ limiter, limits: { queues: { default: { rateLimit: { limit: 1_001, per: 1 } } } } }),
+      "a queue with a period of twenty years": () =>
+        rig.worker({ limiter, limits: { queues: { default: { rateLimit: { limit: 1, per: "7300d" } } } } }),
       "an unknown way to fail": () => rig.worker({ registry: [limited], limiter, limits: { onLimiterError: untyped('"ajar"') } }),
     };
     for (const [name, call] of Object.entries(calls)) await throws(call, ConfigError, name);

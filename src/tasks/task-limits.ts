@@ -43,6 +43,8 @@ export interface BucketRule {
   readonly burst: number;
 }
 
+const LONGEST_FILL_MS = 3_650 * 24 * 60 * 60 * 1_000;
+
 /**
  * Checks a rule and fills in its defaults.
  *
@@ -54,6 +56,12 @@ export function toBucketRule({ limit, per, burst = limit }: RateRule, what: stri
   const perMs = durationMs(per, `the period of the rate limit of ${what}`, { min: 1 });
   if (limit > perMs * 1_000) {
     throw new ConfigError(`Cannot use ${limit} per ${show(per)} as the rate limit of ${what}: expected at most one in a microsecond`);
+  }
+  // As a limiter counts, which would refuse it with each task.
+  if (burst * Math.ceil(perMs * 1_000 / limit) > LONGEST_FILL_MS * 1_000) {
+    throw new ConfigError(
+      `Cannot use ${burst} as the burst of the rate limit of ${what}: at ${limit} per ${show(per)} it would take over ten years to fill`,
+    );
   }
   return { limit, per: perMs, burst };
 }
