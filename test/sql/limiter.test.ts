@@ -1,8 +1,9 @@
-/** What only SQL limiters have: how many statements an operation takes, however many it asks for. */
+/** What only SQL limiters have: how many statements an operation takes, however many it asks for, and rows by which keys are locked. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SqlRateLimiter } from "../../src/adapters/sql/limiter.ts";
+import { ManualClock } from "../../src/time/manual-clock.ts";
 import { dialects } from "./databases.ts";
 
 const timeout = 30_000;
@@ -40,5 +41,26 @@ for (const { name, needs, withDatabase } of dialects) {
       assert.ok(together.filter((trip) => trip === "begin").length <= 2, `${together.length} trips`);
       await limiter.close();
     }, { onTrip: ({ kind, name: statement }) => void trips.push(kind === "statement" ? statement : kind) });
+  });
+
+  test(`${name}: one sweep deletes all rows by which keys were locked, however many`, { ...needs, timeout }, async () => {
+    const clock = new ManualClock();
+    const sweeps: string[] = [];
+    await withDatabase(async (database) => {
+      const limiter = new SqlRateLimiter({ database, release: async () => {} });
+      const requests = Array.from({ length: 25 }, (_, at) => ({ key: `key ${at}`, holder: "holder", limit: 1, ttl: "1s" }));
+      await limiter.leave((await limiter.enter(requests)).flatMap(({ permit }) => permit ?? []));
+      await clock.advance(60_000);
+      assert.equal(await limiter.sweep({ limit: 10 }), 0);
+      assert.equal(sweeps.length, locks ? 3 : 1);
+      await limiter.sweep({ limit: 10 });
+      assert.equal(sweeps.length, locks ? 4 : 2);
+      await limiter.close();
+    }, {
+      clock,
+      onTrip: (trip) => {
+        if (trip.kind === "statement" && trip.name === "sweep.permitLocks") sweeps.push(trip.name);
+      },
+    });
   });
 }

@@ -112,7 +112,9 @@ export class SqlRateLimiter extends LimiterSurface {
   protected override async sweepExpired(limit: number): Promise<number> {
     const { sweepBuckets, sweepPermits, sweepLocks } = this.#statements;
     const values = { ns: this.namespace, limit };
-    await sweepLocks.run(values);
+    // All of them, in steps: they are not counted, so nobody would come back for the rest.
+    let locks: number;
+    do locks = (await sweepLocks.run(values)).length; while (locks >= limit);
     return (await sweepBuckets.run(values)).length + (await sweepPermits.run(values)).length;
   }
 
