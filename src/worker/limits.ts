@@ -95,7 +95,9 @@ export class Limits implements Gate {
 
   /** Waits until the permits of tasks that have ended are returned, and stops renewing. */
   async stop(): Promise<void> {
-    await Promise.all([this.#permits.stop(), this.#looking.stop()]);
+    // A look under way may be given permits for tasks that have gone.
+    await this.#looking.stop();
+    await this.#permits.stop();
   }
 
   /** Passes the permits of a task that has ended, or was not run, on to those that wait here, or returns them. */

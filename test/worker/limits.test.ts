@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { deferred } from "../../src/async/deferred.ts";
 import type { RateLimiter } from "../../src/contracts/rate-limiter.ts";
 import { StoreError } from "../../src/errors.ts";
 import { InMemoryRateLimiter, memory } from "../../src/memory.ts";
@@ -7,6 +8,7 @@ import type { Delivery } from "../../src/model/delivery.ts";
 import type { AnyTask, TaskLimits, WorkerLimits } from "../../src/mod.ts";
 import { Stem, task, TaskRegistry, Worker } from "../../src/mod.ts";
 import { ManualClock } from "../../src/time/manual-clock.ts";
+import { nextTurn } from "../../src/time/next-turn.ts";
 import { sleep } from "../../src/time/sleep.ts";
 import { LimitRules } from "../../src/worker/limit-rules.ts";
 import type { QueueLimitMap } from "../../src/worker/limit-rules.ts";
@@ -119,6 +121,41 @@ test("what waits here and goes is given no permit any more", { timeout }, async 
   await limits.stop();
   assert.deepEqual(letThrough, []);
   assert.deepEqual(await kinds([delivery({ name: "limited" })]), ["run"]);
+});
+
+test("a permit that comes for a task which has gone is back before the end", { timeout }, async () => {
+  const asked = deferred<void>();
+  const answer = deferred<void>();
+  let calls = 0;
+  const { limits, sound, clock, kinds } = gateOf({
+    tasks: [named("limited", { maxConcurrent: 1 })],
+    limiter: (limiter) => ({
+      enter: async (requests) => {
+        if (++calls === 1) return limiter.enter(requests);
+        asked.resolve();
+        await answer.promise;
+        return limiter.enter(requests);
+      },
+      // A store is not as near as memory.
+      leave: async (permits) => {
+        await nextTurn();
+        return limiter.leave(permits);
+      },
+    }),
+  });
+  const [elsewhere] = await sound.enter([{ key: "task limited", holder: "another worker", limit: 1, ttl: "1h" }]);
+  const waiting = delivery({ name: "limited" });
+  assert.deepEqual(await kinds([waiting]), ["standby"]);
+  limits.start();
+  if (elsewhere?.permit !== undefined) await sound.leave([elsewhere.permit]);
+  await clock.advance(250);
+  await asked.promise;
+  limits.release(waiting);
+  const stopped = limits.stop();
+  answer.resolve();
+  await stopped;
+  const [free] = await sound.enter([{ key: "task limited", holder: "another worker", limit: 1, ttl: "1h" }]);
+  assert.notEqual(free?.permit, undefined);
 });
 
 test("permits that others return are found, and permits are renewed, with one call for all", { timeout }, async () => {
