@@ -5,9 +5,10 @@ import { Ticker } from "../async/ticker.ts";
 import type { Logger } from "../contracts/logger.ts";
 import { consoleLogger } from "../contracts/logger.ts";
 import type { TaskLedger } from "../contracts/task-ledger.ts";
-import { StemError } from "../errors.ts";
+import { ConflictError, StemError } from "../errors.ts";
 import { ledgerFor } from "../ledger/ledger-for.ts";
 import { PublishingLedger } from "../ledger/publishing-ledger.ts";
+import type { Envelope } from "../model/envelope.ts";
 import { Preparer } from "../producer/preparer.ts";
 import { TaskRegistry } from "../tasks/registry.ts";
 import type { Clock } from "../time/clock.ts";
@@ -20,6 +21,7 @@ import { DueLoop } from "./due-loop.ts";
 import type { BeatEvent, BeatListener } from "./events.ts";
 import { lead } from "./leadership.ts";
 import { taskCall } from "./slot-call.ts";
+import { UniqueSlots } from "./unique-slots.ts";
 
 const AT_ONCE = 500;
 
@@ -48,6 +50,7 @@ export class Beat {
   readonly #events: EventSource<BeatEvent>;
   readonly #ledger: TaskLedger;
   readonly #preparer: Preparer;
+  readonly #unique: UniqueSlots;
   readonly #loop: DueLoop;
   readonly #maintenance: Ticker;
   readonly #service: Service;
@@ -73,11 +76,14 @@ export class Beat {
     const registry = options.registry instanceof TaskRegistry ? options.registry : new TaskRegistry(options.registry);
     this.#ledger = backend === undefined ? new PublishingLedger(broker) : ledgerFor(broker, backend);
     this.#preparer = new Preparer({ ...options, registry });
+    const { lockStore } = options;
+    this.#unique = new UniqueSlots({ registry, lockStore, backend, ledger: this.#ledger, clock, logger: this.#logger });
     const dispatcher = new Dispatcher({
       ...settings,
       store,
       ledger: this.#ledger,
       preparer: this.#preparer,
+      unique: this.#unique,
       clock,
       emit: (event) => this.#emit(event),
       onError,
@@ -123,13 +129,22 @@ export class Beat {
    * Enqueues the task of a schedule now, beside its slots: whether it is due, enabled or over, and whether this Beat runs. Nothing about the
    * schedule changes. Gives the task's id; `undefined` when the schedule is not known.
    *
-   * @throws what `enqueue` throws for arguments that cannot be used, and {@link StoreError} when a store is away.
+   * @throws what `enqueue` throws for arguments that cannot be used, {@link ConflictError} when the task is unique and another one stands for it, and
+   *   {@link StoreError} when a store is away.
    */
   async trigger(scheduleId: string): Promise<string | undefined> {
     const entry = await this.#options.store.get(scheduleId);
     if (entry === undefined) return undefined;
-    const envelope = await this.#preparer.prepare({ ...taskCall(entry), id: uuidV7(this.#clock) });
-    await this.#ledger.enqueue([envelope]);
+    const call = { ...taskCall(entry), id: uuidV7(this.#clock) };
+    const settings = this.#unique.settingsOf(entry.task.name);
+    const envelope = await this.#preparer.prepare(call);
+    const publish = async (ready: Envelope): Promise<boolean> => (await this.#ledger.enqueue([ready]))[0] === true;
+    if (settings === undefined) {
+      await publish(envelope);
+      return envelope.id;
+    }
+    const result = await this.#unique.publish({ envelope, args: call.args, settings }, publish);
+    if ("message" in result) throw new ConflictError(`Cannot trigger schedule "${scheduleId}": ${result.message}`);
     return envelope.id;
   }
 

@@ -10,6 +10,7 @@ import { decideSlot } from "./due.ts";
 import type { BeatEvent } from "./events.ts";
 import type { SlotCall } from "./slot-call.ts";
 import { slotCall } from "./slot-call.ts";
+import type { UniqueSlot, UniqueSlots } from "./unique-slots.ts";
 
 /** What dispatching needs. */
 export interface DispatcherOptions {
@@ -19,6 +20,8 @@ export interface DispatcherOptions {
   readonly ledger: TaskLedger;
   /** Makes their envelopes. */
   readonly preparer: Preparer;
+  /** Publishes those of unique tasks. */
+  readonly unique: UniqueSlots;
   /** How long each claim is held. */
   readonly leaseMs: number;
   /** How late a slot may be without being missed. */
@@ -32,6 +35,11 @@ export interface DispatcherOptions {
 }
 
 const MAX_BATCH = 500;
+
+/** How a slot is to be completed; with what its task is unique by, if it is. */
+interface Decided extends SlotCompletion {
+  readonly unique?: UniqueSlot;
+}
 
 /** A claimed slot, and its call, which is on its way, as are those of all slots that were claimed with it. */
 interface NamedSlot {
@@ -94,7 +102,7 @@ export class Dispatcher {
     }
   }
 
-  async #decide({ claim, call, all }: NamedSlot): Promise<SlotCompletion> {
+  async #decide({ claim, call, all }: NamedSlot): Promise<Decided> {
     const decision = decideSlot(claim, this.#options.graceMs);
     const next = decision.nextRunAt === undefined ? {} : { nextRunAt: decision.nextRunAt };
     if (decision.kind === "skip") {
@@ -103,19 +111,22 @@ export class Dispatcher {
     try {
       await all;
       const { id: taskId, ...rest } = await call;
+      const settings = this.#options.unique.settingsOf(claim.entry.task.name);
       const prepared = Promise.resolve(this.#options.preparer.prepare({ ...rest, id: taskId }));
       const message = `Cannot prepare task "${taskId}" in time`;
       const envelope = await withDeadline(prepared, this.#options.leaseMs / 2, { clock: this.#options.clock, message });
-      return { claim, outcome: { kind: "dispatched", taskId, ...next }, envelopes: [envelope] };
+      const unique = settings === undefined ? {} : { unique: { envelope, args: rest.args, settings } };
+      return { claim, outcome: { kind: "dispatched", taskId, ...next }, envelopes: [envelope], ...unique };
     } catch (error) {
       if (isAway(error)) throw error;
       return { claim, outcome: { kind: "failed", message: messageOf(error), ...next }, envelopes: [] };
     }
   }
 
-  async #complete(completion: SlotCompletion): Promise<boolean> {
+  async #complete({ unique, ...completion }: Decided): Promise<boolean> {
     const { claim, outcome, envelopes } = completion;
     try {
+      if (unique !== undefined) return await this.#completeUnique(completion, unique);
       const isCurrent = await this.#batcher.add(completion);
       this.#tell(claim, outcome, isCurrent);
       return true;
@@ -125,6 +136,18 @@ export class Dispatcher {
       const { taskId: _taskId, ...rest } = outcome;
       return await this.#complete({ claim, outcome: { ...rest, kind: "failed", message: messageOf(error) }, envelopes: [] });
     }
+  }
+
+  /** Completes the slot while it holds the lock of its task, or as skipped when another task stands for that. */
+  async #completeUnique(completion: SlotCompletion, unique: UniqueSlot): Promise<boolean> {
+    const { claim, outcome } = completion;
+    const result = await this.#options.unique.publish(unique, (envelope) => this.#batcher.add({ ...completion, envelopes: [envelope] }));
+    if ("message" in result) {
+      const { taskId: _taskId, ...rest } = outcome;
+      return await this.#complete({ claim, outcome: { ...rest, kind: "skipped", message: result.message }, envelopes: [] });
+    }
+    this.#tell(claim, outcome, result.published);
+    return true;
   }
 
   #tell(claim: ScheduleClaim, outcome: ScheduleOutcome, isCurrent: boolean): void {

@@ -1,4 +1,5 @@
 import type { ConformanceCase } from "./case.ts";
+import { systemBeatUniqueCases } from "./system-beat-unique.ts";
 import { systemBeatCases } from "./system-beat.ts";
 import { systemEncoderCases } from "./system-encoders.ts";
 import { systemGroupCases } from "./system-groups.ts";
@@ -37,6 +38,7 @@ export const SYSTEM_CASES: readonly ConformanceCase[] = Object.freeze([
   ...systemLifecycleCases,
   ...systemQuotaCases,
   ...systemBeatCases,
+  ...systemBeatUniqueCases,
   ...systemRevokeCases,
   ...systemUniqueCases,
   ...systemUniqueTimeCases,

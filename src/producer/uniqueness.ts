@@ -16,7 +16,7 @@ export interface UniquenessOptions {
   /** Keeps the locks; without one no call can be unique. */
   readonly lockStore: LockStore | undefined;
   /** Publishes, and cancels what is replaced. */
-  readonly ledger: TaskLedger;
+  readonly ledger: Pick<TaskLedger, "atomic" | "enqueue" | "cancel">;
   /** Knows which tasks have ended. */
   readonly backend: ResultBackend;
   /** Gives instants. */
