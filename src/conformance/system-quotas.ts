@@ -180,6 +180,25 @@ export const systemQuotaCases: readonly ConformanceCase[] = Object.freeze([
     );
   }),
 
+  systemLaw("[Y36] a worker whose slots are all taken leaves permits, and what waits for them, to others", async (rig) => {
+    const doors = gate(rig.context);
+    const single = task({ name: "single", maxConcurrent: 1, run: (ctx) => ctx.queue === "first" ? doors.pass(ctx.id) : "ran" });
+    const long = task({ name: "long", run: (ctx) => doors.pass(ctx.id) });
+    const registry: readonly AnyTask[] = [single, long];
+    const stem = rig.stem({ registry });
+    await startLimited(rig, { registry, queues: ["first"] });
+    const first = await stem.enqueue(single, { queue: "first" });
+    await doors.untilArrived(1);
+    const waiting = await stem.enqueue(single);
+    await stem.enqueue(long);
+    await startLimited(rig, { registry, concurrency: 1 });
+    await doors.untilArrived(2);
+    await startLimited(rig, { registry, on: await rig.connect() });
+    doors.open(first.id);
+    equal(await rig.result(waiting), "ran", "what waited");
+    doors.openAll();
+  }),
+
   systemLaw("[Y36] a queue at its limit does not hold up the others, and is left alone meanwhile", async (rig) => {
     const doors = gate(rig.context);
     const [narrow, wide] = [

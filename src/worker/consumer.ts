@@ -117,12 +117,25 @@ export class Consumer {
     this.#paused = true;
   }
 
+  /** How many more tasks would start at once. */
+  get room(): number {
+    return this.#paused ? 0 : Math.max(0, this.#options.concurrency - this.#running.size - this.#buffer.length);
+  }
+
   /** Runs a task that a gate kept back, as soon as there is a free slot. */
   letThrough(delivery: Delivery): void {
     const held = this.#standby.get(delivery);
     if (held === undefined) return void this.#letThrough.add(delivery);
     this.#standby.delete(delivery);
     this.#accept([held]);
+  }
+
+  /** Gives a task that a gate kept back to other workers. Does nothing as long as it is not known here that it waits. */
+  putBack(delivery: Delivery): void {
+    const held = this.#standby.get(delivery);
+    if (held === undefined) return;
+    this.#standby.delete(delivery);
+    void this.#conclude(held, { kind: "put-back", delayMs: 0 });
   }
 
   /** Ends a held task for a reason of its own: what is ready or waits at once; what runs is told, and what is at the gates is not run. */

@@ -31,8 +31,12 @@ export interface LimitsOptions {
   readonly onLimiterError: "open" | "closed";
   /** How many tasks may wait here for a permit; the others are put back. */
   readonly standby: number;
+  /** Tells how many tasks would start at once: a permit is of no use to a task that waits for a slot. */
+  readonly room: () => number;
   /** Runs a task that was kept waiting. */
   readonly letThrough: (delivery: Delivery) => void;
+  /** Gives a task that was kept waiting to other workers; calls `release`. */
+  readonly putBack: (delivery: Delivery) => void;
   /** Measures time. */
   readonly clock: Clock;
   /** Hears of what failed, and of what was tried. */
@@ -106,7 +110,7 @@ export class Limits implements Gate {
     const now = this.#options.clock.monotonic();
     for (const kept of this.#permits.take(delivery)) {
       this.#lines.returned(kept.asked, now - kept.since, now);
-      const next = this.#standby.next(kept.asked.key);
+      const next = this.#options.room() > 0 ? this.#standby.next(kept.asked.key) : undefined;
       if (next === undefined) {
         this.#permits.giveBack([kept], () => this.#onRoom(kept));
       } else {
@@ -205,15 +209,17 @@ export class Limits implements Gate {
   }
 
   async #lookForPermits(): Promise<void> {
-    const { limiter, permitTtlMs, clock } = this.#options;
+    const { limiter, permitTtlMs, clock, room, putBack } = this.#options;
     const waiting = this.#standby.all;
+    // Others may have room while all slots are taken here.
+    if (room() === 0) return waiting.forEach(({ delivery }) => putBack(delivery));
     for (const { refusals } of waiting) refusals.clear();
     await askLimiter(waiting, { limiter, permitTtlMs, monotonic: () => clock.monotonic() });
     for (const candidate of waiting) {
       const kept = candidate.kept.splice(0);
       if (kept.length === 0) continue;
-      // It may have been given another one meanwhile, or have gone.
-      if (this.#standby.remove(candidate.delivery)) this.#letThrough(candidate, kept);
+      // It may have been given another one meanwhile, or have gone; or other tasks took the slots.
+      if (room() > 0 && this.#standby.remove(candidate.delivery)) this.#letThrough(candidate, kept);
       else this.#permits.giveBack(kept);
     }
   }

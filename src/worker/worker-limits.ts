@@ -13,8 +13,12 @@ export interface LimitsParts {
   readonly registry: TaskRegistry;
   /** Its settings. */
   readonly settings: WorkerSettings;
+  /** Tells how many tasks would start at once. */
+  readonly room: () => number;
   /** Runs a task that was kept waiting. */
   readonly letThrough: (delivery: Delivery) => void;
+  /** Gives a task that was kept waiting to other workers. */
+  readonly putBack: (delivery: Delivery) => void;
   /** Measures time. */
   readonly clock: Clock;
   /** Hears of what failed, and of what was tried. */
@@ -28,7 +32,7 @@ export interface LimitsParts {
  */
 export function limitsFor(
   { limiter, limits = {} }: WorkerOptions,
-  { registry, settings, letThrough, clock, onError }: LimitsParts,
+  { registry, settings, clock, onError, ...hands }: LimitsParts,
 ): Limits | undefined {
   const { onLimiterError = "closed", queues = {} } = limits;
   if (onLimiterError !== "open" && onLimiterError !== "closed") {
@@ -42,7 +46,7 @@ export function limitsFor(
     throw new ConfigError(`Cannot make a worker for ${what} without a limiter: expected one that counts over all workers`);
   }
   const { queues: served, concurrency: standby, leaseMs: permitTtlMs } = settings;
-  return new Limits({ limiter, rules, queues: served, permitTtlMs, onLimiterError, standby, letThrough, clock, onError });
+  return new Limits({ limiter, rules, queues: served, permitTtlMs, onLimiterError, standby, ...hands, clock, onError });
 }
 
 /** Whether anything that a worker runs needs a permit: tasks that were claimed ahead would hold theirs while they wait. */

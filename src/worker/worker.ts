@@ -118,7 +118,9 @@ export class Worker {
     this.#limits = limitsFor(options, {
       registry: this.registry,
       settings: this.#settings,
+      room: () => this.#consumer.room,
       letThrough: (delivery) => this.#consumer.letThrough(delivery),
+      putBack: (delivery) => this.#consumer.putBack(delivery),
       clock: this.#clock,
       onError: (operation, error) => this.#report(operation, error),
     });

@@ -24,10 +24,11 @@ interface Setting {
   readonly limiter?: (sound: RateLimiter) => Partial<RateLimiter>;
   readonly onLimiterError?: "open" | "closed";
   readonly standby?: number;
+  readonly room?: () => number;
 }
 
 /** A gate on a clock of its own, with what it asked of its limiter and let through. */
-function gateOf({ tasks = [], queues = {}, limiter: change, onLimiterError = "closed", standby = 10 }: Setting) {
+function gateOf({ tasks = [], queues = {}, limiter: change, onLimiterError = "closed", standby = 10, room = () => 10 }: Setting) {
   const clock = new ManualClock();
   const sound = new InMemoryRateLimiter({ clock });
   const calls: string[] = [];
@@ -53,14 +54,20 @@ function gateOf({ tasks = [], queues = {}, limiter: change, onLimiterError = "cl
   const registry = new TaskRegistry(tasks);
   const rules = new LimitRules(queues, ["default", "mail"], (name) => registry.find(name));
   const letThrough: Delivery[] = [];
+  const putBack: Delivery[] = [];
   const errors: string[] = [];
   const limits = new Limits({
     ...{ limiter, rules, onLimiterError, standby, clock, queues: ["default", "mail"], permitTtlMs: 3_000 },
+    room,
     letThrough: (one) => letThrough.push(one),
+    putBack: (one) => {
+      putBack.push(one);
+      limits.release(one);
+    },
     onError: (operation) => errors.push(operation),
   });
   const kinds = async (deliveries: readonly Delivery[]) => (await limits.admit(deliveries)).map((verdict) => verdict?.kind ?? "run");
-  return { clock, sound, calls, letThrough, errors, limits, kinds };
+  return { clock, sound, calls, letThrough, putBack, errors, limits, kinds };
 }
 
 const named = (name: string, limits: TaskLimits): AnyTask => task({ name, ...limits, run });
@@ -156,6 +163,26 @@ test("a permit that comes for a task which has gone is back before the end", { t
   await stopped;
   const [free] = await sound.enter([{ key: "task limited", holder: "another worker", limit: 1, ttl: "1h" }]);
   assert.notEqual(free?.permit, undefined);
+});
+
+test("without a free slot no permit is kept, and what waits for one goes to others", { timeout }, async () => {
+  let room = 1;
+  const { limits, sound, clock, kinds, letThrough, putBack } = gateOf({
+    tasks: [named("limited", { maxConcurrent: 2 })],
+    room: () => room,
+  });
+  const deliveries = some("limited", 4);
+  const [first, , third, fourth] = deliveries;
+  assert.deepEqual(await kinds(deliveries), ["run", "run", "standby", "standby"]);
+  room = 0;
+  if (first !== undefined) limits.release(first);
+  await nextTurn();
+  const [elsewhere] = await sound.enter([{ key: "task limited", holder: "another worker", limit: 2, ttl: "1h" }]);
+  assert.notEqual(elsewhere?.permit, undefined);
+  limits.start();
+  await clock.advance(250);
+  assert.deepEqual([letThrough, putBack], [[], [third, fourth]]);
+  await limits.stop();
 });
 
 test("permits that others return are found, and permits are renewed, with one call for all", { timeout }, async () => {
