@@ -56,7 +56,7 @@ async function askForPermits(candidates: readonly Candidate[], { limiter, permit
   for (const [at, { candidate, level, permit: wanted }] of asked.entries()) {
     const { permit, retryAfterMs = 1 } = decisions[at] ?? {};
     if (permit === undefined) candidate.refusals.set(level, { permit: wanted, retryAfterMs });
-    else candidate.kept.push({ permit, asked: wanted, since });
+    else candidate.kept.push({ permit, asked: wanted, since, givenAt: since });
   }
 }
 

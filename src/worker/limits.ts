@@ -48,6 +48,8 @@ export type ClaimLook = (look: Look, signal: AbortSignal) => Promise<readonly De
 
 // While the limiter fails, limited tasks stay away for this long.
 const FAILING_MS = 1_000;
+// So long a permit goes from task to task in one worker, while others look for it in vain.
+const LONGEST_TURN_MS = 5_000;
 
 /**
  * Holds tasks to the limits of their queues and their own: decides how much is claimed, and which of that is run.
@@ -110,7 +112,8 @@ export class Limits implements Gate {
     const now = this.#options.clock.monotonic();
     for (const kept of this.#permits.take(delivery)) {
       this.#lines.returned(kept.asked, now - kept.since, now);
-      const next = this.#options.room() > 0 ? this.#standby.next(kept.asked.key) : undefined;
+      const isPassedOn = this.#options.room() > 0 && now - kept.givenAt < LONGEST_TURN_MS;
+      const next = isPassedOn ? this.#standby.next(kept.asked.key) : undefined;
       if (next === undefined) {
         this.#permits.giveBack([kept], () => this.#onRoom(kept));
       } else {
@@ -160,12 +163,13 @@ export class Limits implements Gate {
     const { envelope: { expiresAt }, claimedAt } = delivery;
     // Expired it ends as cancelled, and needs no place for that.
     const rules = expiresAt !== undefined && expiresAt <= claimedAt ? undefined : this.#options.rules.of(delivery);
-    return rules && { delivery, rules, holder: `${this.#name} ${++this.#holders}`, kept: [], refusals: new Map() };
+    return rules && { delivery, rules, holder: this.#newHolder(), kept: [], refusals: new Map() };
   }
 
   #verdictOn(candidate: Candidate, now: number): Verdict {
     const { delivery, kept, refusals } = candidate;
     if (refusals.size === 0) {
+      if (this.#isPassedBy(candidate)) return { kind: "standby" };
       if (kept.length > 0) this.#permits.keep(delivery, kept);
       return undefined;
     }
@@ -174,6 +178,22 @@ export class Limits implements Gate {
     const lacksPermit = (refusal ?? refusals.get("queue"))?.permit !== undefined;
     if (lacksPermit && this.#standby.add(candidate)) return { kind: "standby" };
     return { kind: "put-back", delayMs: refusal === undefined ? 0 : this.#lines.join(refusal, now) };
+  }
+
+  /** Lets one that waits here longer have what was given, and wait in its stead. */
+  #isPassedBy(candidate: Candidate): boolean {
+    const { kept } = candidate;
+    const first = kept.map(({ asked }) => this.#standby.first(asked.key)).find((one) => one !== undefined);
+    if (first === undefined || !this.#standby.canTake(candidate)) return false;
+    this.#standby.remove(first.delivery);
+    // Under another name: the permit stays with the one that it was given to.
+    this.#standby.add({ ...candidate, holder: this.#newHolder(), kept: [] });
+    this.#letThrough(first, kept);
+    return true;
+  }
+
+  #newHolder(): string {
+    return `${this.#name} ${++this.#holders}`;
   }
 
   #tellMeter(candidates: readonly Candidate[], now: number): void {

@@ -11,8 +11,10 @@ export interface KeptPermit {
   readonly permit: Permit;
   /** What was asked for. */
   readonly asked: AskedPermit;
-  /** When, on the monotonic clock. */
+  /** Since when its task has it, on the monotonic clock. */
   readonly since: number;
+  /** Since when it is in this worker's hands. */
+  readonly givenAt: number;
 }
 
 /** What keeping permits needs. */

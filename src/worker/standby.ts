@@ -1,5 +1,6 @@
 import type { Delivery } from "../model/delivery.ts";
 import type { Candidate } from "./limit-decisions.ts";
+import type { AskedPermit } from "./limit-rules.ts";
 
 /** Tasks that wait in this worker for a permit, by what they wait for. */
 export class Standby {
@@ -12,14 +13,12 @@ export class Standby {
     this.#most = most;
   }
 
-  /** Takes in a task that needs one permit and nothing else. False when there is no room: as many as there are permits wait for one already. */
+  /** Takes in a task that may wait. False when there is no room: as many as there are permits wait for one already. */
   add(candidate: Candidate): boolean {
-    const { delivery, rules } = candidate;
-    // Whether it has expired is looked at when it is claimed.
-    if (delivery.envelope.expiresAt !== undefined) return false;
-    const [rule, other] = [rules.queue, rules.task].filter((one) => one !== undefined);
-    if (rule?.permit === undefined || rule.bucket !== undefined || other !== undefined) return false;
-    const { key, limit } = rule.permit;
+    const { delivery } = candidate;
+    const permit = onlyNeed(candidate);
+    if (permit === undefined) return false;
+    const { key, limit } = permit;
     const waiting = this.#byKey.get(key) ?? [];
     if (this.#keys.size >= this.#most || waiting.length >= limit) return false;
     waiting.push(candidate);
@@ -28,9 +27,19 @@ export class Standby {
     return true;
   }
 
-  /** Takes out the one that waits longest for a permit of the key. */
+  /** Whether a task may wait here: it needs one permit and nothing else. */
+  canTake(candidate: Candidate): boolean {
+    return onlyNeed(candidate) !== undefined;
+  }
+
+  /** The one that waits longest for a permit of the key. */
+  first(key: string): Candidate | undefined {
+    return this.#byKey.get(key)?.[0];
+  }
+
+  /** Takes that one out. */
   next(key: string): Candidate | undefined {
-    const [first] = this.#byKey.get(key) ?? [];
+    const first = this.first(key);
     return first !== undefined && this.remove(first.delivery) ? first : undefined;
   }
 
@@ -49,4 +58,11 @@ export class Standby {
   get all(): readonly Candidate[] {
     return [...this.#byKey.values()].flat();
   }
+}
+
+function onlyNeed({ delivery, rules }: Candidate): AskedPermit | undefined {
+  // Whether it has expired is looked at when it is claimed.
+  if (delivery.envelope.expiresAt !== undefined) return undefined;
+  const [rule, other] = [rules.queue, rules.task].filter((one) => one !== undefined);
+  return rule?.bucket === undefined && other === undefined ? rule?.permit : undefined;
 }

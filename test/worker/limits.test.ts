@@ -185,6 +185,50 @@ test("without a free slot no permit is kept, and what waits for one goes to othe
   await limits.stop();
 });
 
+test("after a while a permit is returned although somebody waits here, so that other workers get a turn", { timeout }, async () => {
+  const { limits, sound, clock, kinds, letThrough } = gateOf({ tasks: [named("limited", { maxConcurrent: 1 })] });
+  const [first, second, third] = some("limited", 3);
+  const elsewhere = { key: "task limited", holder: "another worker", limit: 1, ttl: "1h" } as const;
+  if (first === undefined || second === undefined || third === undefined) throw new Error("Expected three");
+  assert.deepEqual(await kinds([first, second]), ["run", "standby"]);
+  limits.start();
+  await clock.advance(3_000);
+  limits.release(first);
+  assert.deepEqual(letThrough, [second]);
+  assert.deepEqual(await kinds([third]), ["standby"]);
+  await clock.advance(3_000);
+  limits.release(second);
+  await nextTurn();
+  const [given] = await sound.enter([elsewhere]);
+  assert.notEqual(given?.permit, undefined);
+  assert.deepEqual(letThrough, [second]);
+  if (given?.permit !== undefined) await sound.leave([given.permit]);
+  await clock.advance(250);
+  assert.deepEqual(letThrough, [second, third]);
+  await limits.stop();
+});
+
+test(
+  "a permit that comes with a claim goes to the one that waits longest, and each of the two has one of its own",
+  { timeout },
+  async () => {
+    const { limits, sound, kinds, letThrough } = gateOf({ tasks: [named("limited", { maxConcurrent: 1 })] });
+    const [elsewhere] = await sound.enter([{ key: "task limited", holder: "another worker", limit: 1, ttl: "1h" }]);
+    const [first, second] = some("limited", 2);
+    if (elsewhere?.permit === undefined || first === undefined || second === undefined) throw new Error("Expected a permit, and two tasks");
+    assert.deepEqual(await kinds([first]), ["standby"]);
+    await sound.leave([elsewhere.permit]);
+    assert.deepEqual(await kinds([second]), ["standby"]);
+    assert.deepEqual(letThrough, [first]);
+    assert.deepEqual(await kinds([delivery({ name: "limited" })]), ["put-back"]);
+    limits.release(first);
+    assert.deepEqual(letThrough, [first, second]);
+    limits.release(second);
+    await limits.stop();
+    assert.deepEqual(await kinds([delivery({ name: "limited" })]), ["run"]);
+  },
+);
+
 test("permits that others return are found, and permits are renewed, with one call for all", { timeout }, async () => {
   const { limits, sound, clock, kinds, calls, letThrough } = gateOf({ tasks: [named("limited", { maxConcurrent: 2 })] });
   const [elsewhere] = await sound.enter([{ key: "task limited", holder: "another worker", limit: 2, ttl: "1h" }]);
