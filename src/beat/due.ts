@@ -60,12 +60,31 @@ function goesOnWith({ entry, slot, claimedAt }: Pick<ScheduleClaim, "entry" | "s
   }
 }
 
-/** The oldest of the latest `limit` slots in a span; `undefined` when fewer than that lie in it. */
-function oldestOf(entry: ScheduleEntry, span: { readonly after: number; readonly until: number }, limit: number): number | undefined {
-  if (slotsBetween(entry, span, limit).length < limit) return undefined;
-  let oldest: number | undefined = span.until + 1;
-  for (let count = 0; count < limit && oldest !== undefined; count++) oldest = latestSlot(entry, span.after, oldest - 1);
-  return oldest;
+/**
+ * The oldest of the latest `limit` slots in a span; `undefined` when fewer than that lie in it.
+ *
+ * Looks back from the end, twice as far each time, until it sees enough slots and not many more: that costs a few times `limit`, however long the
+ * span is.
+ */
+function oldestOf(
+  entry: ScheduleEntry,
+  { after, until }: { readonly after: number; readonly until: number },
+  limit: number,
+): number | undefined {
+  const first = slotsBetween(entry, { after, until }, limit);
+  const last = first.at(-1);
+  if (first.length < limit || last === undefined) return undefined;
+  // After `few` there are too few slots, after `many` too many to read them all. The first look is as wide as as many slots were at the beginning.
+  let few = until;
+  let many: number | undefined;
+  let from = until - (last - after);
+  for (;;) {
+    const found = slotsBetween(entry, { after: from, until }, 2 * limit + 1);
+    if (found.length < limit) few = from;
+    else if (found.length <= 2 * limit) return found.at(-limit);
+    else many = from;
+    from = many === undefined ? Math.max(after, until - 2 * (until - few)) : many + Math.floor((few - many) / 2);
+  }
 }
 
 function isLastRun({ maxRuns, runs }: ScheduleEntry): boolean {

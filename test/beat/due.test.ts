@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { decideSlot } from "../../src/beat/due.ts";
 import type { MisfirePolicy, ScheduleEntry } from "../../src/model/schedule.ts";
 import { slotIdentity } from "../../src/model/slot-id.ts";
+import { slotsBetween } from "../../src/model/slots.ts";
 
 const createdAt = Date.UTC(2026, 0, 1);
 const graceMs = 60_000;
@@ -78,6 +79,21 @@ test("catch-up fires as many of the latest as it may, the oldest first", () => {
   assert.equal(next, at(301));
   const all = play(entryOf({ misfire: { kind: "catch-up", limit: 300 } }), at(1), at(300));
   assert.deepEqual(all.fired, range(1, 300));
+});
+
+test("catch-up finds its slots in a few times as many steps, however long nobody looked", () => {
+  for (const expression of ["* * * * * *", "* 9-17 * * MON-FRI", "* * 1 1 *"]) {
+    const spec = { kind: "cron", expression } as const;
+    const until = at(370 * 86_400);
+    let steps = 0;
+    const entry = entryOf({ misfire: { kind: "catch-up", limit: 300 } });
+    // Each step reads the rule once.
+    Object.defineProperty(entry, "spec", { get: () => (steps += 1, spec) });
+    const decision = decideSlot({ entry, slot: at(0), claimedAt: until }, graceMs);
+    const found = slotsBetween({ ...entryOf(), spec }, { after: decision.nextRunAt ?? 0, until }, 1_000);
+    assert.equal(found.length, 299, expression);
+    assert.ok(steps < 20 * 300, `${expression} took ${steps} steps`);
+  }
 });
 
 test("a slot that was skipped says why", () => {
