@@ -45,6 +45,9 @@ export function encoderIn(meta: Readonly<Record<string, unknown>> | undefined): 
   return typeof encoder === "string" ? { encoder } : {};
 }
 
+/** What the status of a revoked task says where nobody gave a reason. */
+export const NO_REASON = "revoked";
+
 /** What a cancelled task's status says. */
 export function cancelFailure(reason = "cancelled", requestedBy?: string): TaskFailure {
   return { name: "TaskRevokedError", code: "TASK_REVOKED", message: reason, ...(requestedBy === undefined ? {} : { requestedBy }) };

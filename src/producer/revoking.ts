@@ -3,6 +3,7 @@ import type { WriteOptions } from "../contracts/store.ts";
 import type { CancelOutcome, TaskLedger } from "../contracts/task-ledger.ts";
 import { ConfigError } from "../errors.ts";
 import { show } from "../model/id.ts";
+import { NO_REASON } from "../model/owed.ts";
 import type { Revocation, RevocationTarget, StoredRevocation } from "../model/revocation.ts";
 import { instantOf } from "../tasks/task-options.ts";
 import type { Duration } from "../time/duration.ts";
@@ -56,7 +57,7 @@ export async function revokeTargets(
 ): Promise<readonly RevokeOutcome[]> {
   if (revokeStore === undefined) throw new ConfigError("Cannot revoke: there is no revoke store, expected one as the option revokeStore");
   const revocations = targets.map((target) => toRevocation(typeof target === "string" ? { kind: "task", id: target } : target, options));
-  const { tx, reason = "revoked", requestedBy } = options;
+  const { tx, reason = NO_REASON, requestedBy } = options;
   const stored = await revokeStore.upsertAll(revocations, tx === undefined ? {} : { tx });
   const ids = revocations.flatMap(({ target }) => target.kind === "task" && tx === undefined ? [target.id] : []);
   const found = new Map<string, CancelOutcome>();

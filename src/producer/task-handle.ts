@@ -1,6 +1,7 @@
 import { TaskFailedError, TaskRevokedError } from "../errors.ts";
 import type { ResultBackend, WaitOptions } from "../contracts/result-backend.ts";
 import type { EncoderRegistry } from "../encoding/registry.ts";
+import { NO_REASON } from "../model/owed.ts";
 import { fromFailure } from "../model/task-failure.ts";
 import type { TaskStatus } from "../model/task-status.ts";
 import { RESULT_ENCODER_META } from "../model/task-status.ts";
@@ -69,7 +70,9 @@ export class TaskHandle<Result = unknown> {
       const cause = error === undefined ? {} : { cause: fromFailure(error) };
       throw new TaskFailedError(this.id, `Task "${this.id}" failed: ${error?.message ?? "no reason was recorded"}`, cause);
     }
-    if (status.state === "cancelled") throw new TaskRevokedError(this.id, error?.message, { requestedBy: error?.requestedBy });
+    if (status.state === "cancelled") {
+      throw new TaskRevokedError(this.id, error?.message === NO_REASON ? undefined : error?.message, { requestedBy: error?.requestedBy });
+    }
     const encoderId = status.meta[RESULT_ENCODER_META];
     // A task whose result nobody wants keeps neither: that is no result, and not one that cannot be read.
     const isEmpty = status.payload === undefined && encoderId === undefined;

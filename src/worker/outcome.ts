@@ -3,7 +3,7 @@ import type { Completion, CompletionStatus } from "../contracts/task-ledger.ts";
 import type { Delivery } from "../model/delivery.ts";
 import { DEAD_LETTER_REASONS } from "../model/delivery.ts";
 import type { Envelope } from "../model/envelope.ts";
-import { cancelFailure } from "../model/owed.ts";
+import { cancelFailure, NO_REASON } from "../model/owed.ts";
 import type { TaskFailure } from "../model/task-failure.ts";
 import { toFailure } from "../model/task-failure.ts";
 import { RESULT_ENCODER_META } from "../model/task-status.ts";
@@ -53,7 +53,7 @@ function succeeded(envelope: Envelope, { payload, encoderId }: ReturnedEnding): 
 
 /** A revoked task's status says why in the words of who revoked it, as `cancel` writes it. */
 function cancelled(error: Error): TaskFailure {
-  return error instanceof TaskRevokedError ? cancelFailure(error.reason ?? "revoked", error.requestedBy) : toFailure(error);
+  return error instanceof TaskRevokedError ? cancelFailure(error.reason ?? NO_REASON, error.requestedBy) : toFailure(error);
 }
 
 function afterThrow(delivery: Delivery, thrown: unknown, options: OutcomeOptions): Completion {

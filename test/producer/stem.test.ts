@@ -141,6 +141,10 @@ test("a handle reads what is there, and throws what was thrown", { timeout }, as
   await assert.rejects(stem.handle("unexplained").result(), { message: /no reason was recorded/ });
   await adapter.results.set("revoked", "cancelled", { error: { name: "TaskRevokedError", message: "changed our minds" } });
   await assert.rejects(stem.handle("revoked").result(), { name: "TaskRevokedError", message: /changed our minds/ });
+  const revoking = new Stem({ broker: adapter.broker, backend: adapter.results, revokeStore: adapter.revocations, clock });
+  const later = await revoking.enqueue("later", { id: "for-no-reason", delay: "1h" });
+  await later.revoke();
+  await assert.rejects(later.result(), { reason: undefined, message: 'Task "for-no-reason" was revoked' });
   await adapter.results.set("foreign", "succeeded", { payload: 5 });
   await assert.rejects(stem.handle("foreign").result(), { name: "PayloadError", message: /Cannot find encoder undefined/ });
   await adapter.results.set("empty", "succeeded");
