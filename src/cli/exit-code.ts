@@ -21,6 +21,6 @@ export const EXIT = Object.freeze(
 
 /** The exit code of an error that ended a command. */
 export function exitCodeOf(code: StemErrorCode | undefined): ExitCode {
-  if (code === "CONFIG") return EXIT.usage;
+  if (code === "CONFIG" || code === "UNSUPPORTED") return EXIT.usage;
   return code === "MIGRATION" ? EXIT.migrations : EXIT.failed;
 }

@@ -22,6 +22,11 @@ export function whenText(spec: ScheduleSpec): string {
   }
 }
 
+/** Says when an entry fires next; the slot that a disabled one keeps is none of those. */
+export function nextText({ enabled, nextRunAt }: Pick<ScheduleEntry, "enabled" | "nextRunAt">): string | undefined {
+  return enabled && nextRunAt !== undefined ? instantText(nextRunAt) : undefined;
+}
+
 /** Says where an entry stands. */
 export function stateText({ enabled, nextRunAt }: Pick<ScheduleEntry, "enabled" | "nextRunAt">): "enabled" | "disabled" | "ended" {
   if (!enabled) return "disabled";

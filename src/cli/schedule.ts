@@ -13,7 +13,7 @@ import { applySchedules, listAll } from "./schedule-apply.ts";
 import { readSchedules } from "./schedule-file.ts";
 import { preview } from "./schedule-preview.ts";
 import { readText, unknownSchedules, withSchedules } from "./schedule-source.ts";
-import { instantText, stateText, whenText } from "./schedule-text.ts";
+import { instantText, nextText, stateText, whenText } from "./schedule-text.ts";
 import { storeFlags } from "./store-flags.ts";
 
 /** Adds `stem schedule list | show | apply | remove | enable | disable | preview`. */
@@ -76,7 +76,7 @@ async function list(context: CommandContext<object>): Promise<void> {
           entry.id,
           entry.task.name,
           stateText(entry),
-          entry.nextRunAt === undefined ? "-" : instantText(entry.nextRunAt),
+          nextText(entry) ?? "-",
           String(entry.runs),
           `${whenText(entry.spec)}${entry.timeZone === "UTC" ? "" : ` ${entry.timeZone}`}`,
         ]),
@@ -160,7 +160,7 @@ async function enable(context: CommandContext<object>, enabled: boolean): Promis
     { schedules },
     () =>
       schedules.map((entry) =>
-        `${entry.id}: ${stateText(entry)}${entry.nextRunAt === undefined ? "" : `, next ${instantText(entry.nextRunAt)}`}`
+        [`${entry.id}: ${stateText(entry)}`, ...(nextText(entry) === undefined ? [] : [`next ${nextText(entry)}`])].join(", ")
       )
         .join("\n"),
   );
@@ -178,7 +178,7 @@ function entryText({ output }: CommandContext<object>, entry: ScheduleEntry): st
     ["time zone", entry.timeZone],
     ["task", name],
     ["task options", Object.keys(rest).length === 0 ? undefined : json(rest)],
-    ["next", instant(entry.nextRunAt)],
+    ["next", nextText(entry)],
     ["last", instant(entry.lastRunAt)],
     ["runs", `${entry.runs}${entry.maxRuns === undefined ? "" : ` of ${entry.maxRuns}`}`],
     ["from", instant(entry.startAt)],

@@ -66,6 +66,7 @@ test("without a command, or with half of one, the help goes to the errors and th
     assert.match(errors, /^Usage: stem /);
   }
   assert.equal((await call(["sing"])).code, 2);
+  for (const url of ["redis://localhost", "mysql://localhost"]) assert.equal((await call(["queue", "list", "--url", url])).code, 2);
 });
 
 test("a store that is away ends with 1 and says so, as text and as JSON", { timeout }, async () => {

@@ -79,6 +79,7 @@ for (const { name, needs, use } of places) {
 
         const off = await callJson(["schedule", "disable", "a b"], { environment });
         assertHolds(off, { code: 0, value: { schedules: [{ id: "a b", enabled: false, version: 2 }] } });
+        assert.equal((await call(["schedule", "disable", "a b"], { environment })).out, "a b: disabled\n");
         const same = await callJson(["schedule", "disable", "a b"], { environment });
         assertHolds(same.value, { schedules: [{ version: 2 }] });
         assertHolds((await callJson(["schedule", "enable", "a b"], { environment })).value, { schedules: [{ enabled: true, version: 3 }] });
