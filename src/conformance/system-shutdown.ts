@@ -123,8 +123,8 @@ export const systemShutdownCases: readonly ConformanceCase[] = Object.freeze([
     const held = task({ name: "held", run: (ctx) => doors.pass(ctx.id) });
     for (const modes of [["warm", "hard"], ["warm", "soft", "hard"], ["hard", "warm"], ["soft", "hard", "soft"]] as const) {
       const { worker } = await rig.start({ registry: [held], grace: "10m" });
-      const { id } = await rig.stem().enqueue(held);
       const before = doors.arrived.length;
+      const { id } = await rig.stem().enqueue(held);
       await doors.untilArrived(before + 1);
       await rig.context.within(Promise.all(modes.map((mode) => worker.shutdown({ mode }))));
       equal((await rig.status(id)).attempt, 1, "the attempt");
