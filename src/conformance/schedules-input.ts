@@ -180,6 +180,7 @@ export const scheduleInputCases: readonly ConformanceCase[] = Object.freeze([
 ]);
 
 const badEntries: readonly (readonly [name: string, change: Partial<ScheduleInput>])[] = [
+  ["a field that nobody reads", untyped('{ "timezone": "Europe/Berlin" }')],
   ["no kind", { spec: untyped("{}") }],
   ["no spec", { spec: untyped("null") }],
   ["an unknown kind", { spec: untyped('{"kind":"weekly"}') }],

@@ -9,6 +9,7 @@ import { assertJson } from "./json-value.ts";
 import { validateMeta } from "./meta.ts";
 import { validateInteger } from "./numbers.ts";
 import type { MisfirePolicy, ScheduledTask, ScheduleInput, ScheduleSpec } from "./schedule.ts";
+import { requireKnownFields } from "./schedule-fields.ts";
 import { LATEST_INSTANT } from "./slots.ts";
 
 const dayMs = 86_400_000;
@@ -35,6 +36,7 @@ export function validateSchedule(input: ScheduleInput): ScheduleInput {
   validateSpec(input.spec, what);
   zoneOf(input.timeZone ?? "UTC");
   validateTask(input.task, what);
+  requireKnownFields(input, what);
   validateSpan(input, what);
   optional(input.maxRuns, `maxRuns of ${what}`, { min: 1, max: MAX_RUNS });
   optional(input.expiresAfterMs, `expiresAfterMs of ${what}`, { min: 1, max: longestMs });

@@ -117,6 +117,9 @@ test("what cannot be used is refused, naming the value and what was expected", (
     [{ task: { name: "t", retryPolicy: { factor: 0 } } }, /factor/],
     [{ task: { name: "t", headers: { a: 1 } } }, /1 as header "a"/],
     [{ task: { name: "t", ignoreResult: 1 } }, /1 as ignoreResult/],
+    [{ timezone: "Europe/Berlin" }, /field "timezone" of schedule .*: expected one of .*timeZone/],
+    [{ task: { name: "t", timeLimit: "1m" } }, /field "timeLimit" of the task .*timeLimitMs/],
+    [{ spec: { kind: "interval", everyMs: 60_000, at: 1 } }, /field "at" of the spec .*: expected one of kind, everyMs/],
   ];
   for (const [changes, message] of cases) {
     assert.throws(

@@ -224,7 +224,7 @@ export class SqlDatabase {
   #storeError(name: string, failure: Failure): StoreError {
     const operation = operationOf(name);
     const { reason, retryable, cause } = failure;
-    const error = new StoreError(`Cannot ${operation}: ${reason}`, { adapter: this.adapter, operation, retryable, cause });
+    const error = new StoreError(`Cannot ${wordsOf(operation)}: ${reason}`, { adapter: this.adapter, operation, retryable, cause });
     this.#failures.set(error, failure);
     return error;
   }
@@ -234,8 +234,13 @@ export class SqlDatabase {
   }
 
   #requireOpen(name: string): void {
-    if (this.#closing !== undefined) throw new ClosedError(`Cannot ${operationOf(name)}: the ${this.adapter} database was closed`);
+    if (this.#closing !== undefined) throw new ClosedError(`Cannot ${wordsOf(operationOf(name))}: the ${this.adapter} database was closed`);
   }
+}
+
+/** `setHeartbeat` as people read it. */
+function wordsOf(operation: string): string {
+  return operation.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
 function operationOf(name: string): string {
