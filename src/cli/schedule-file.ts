@@ -1,3 +1,4 @@
+import type { Document } from "yaml";
 import { LineCounter, parseDocument } from "yaml";
 import { ConfigError, StemError } from "../errors.ts";
 import { show } from "../model/id.ts";
@@ -56,7 +57,7 @@ export function readSchedules(text: string, name: string): readonly ScheduleInpu
   const document = parseDocument(text, { lineCounter: lines });
   const [broken] = document.errors;
   if (broken !== undefined) throw new ConfigError(`Cannot read ${show(name)}: ${broken.message.replaceAll(/\s*\n\s*/g, " ").trim()}`);
-  const content: unknown = document.toJS();
+  const content = contentOf(document, name);
   const isList = Array.isArray(content);
   const entries = isList ? content : fieldsOf(content ?? {}, `the content of ${show(name)}`, ["schedules"])["schedules"];
   if (!Array.isArray(entries)) {
@@ -80,6 +81,15 @@ export function readSchedules(text: string, name: string): readonly ScheduleInpu
   }
   if (mistakes.length > 0) throw new ConfigError(mistakes.join("\n"));
   return read;
+}
+
+function contentOf(document: Document, name: string): unknown {
+  try {
+    return document.toJS();
+  } catch (cause) {
+    // An alias of nothing, or aliases of aliases that would fill the memory: both are found only here.
+    throw new ConfigError(`Cannot read ${show(name)}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
 }
 
 function readSchedule(value: unknown): ScheduleInput {

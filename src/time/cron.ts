@@ -45,7 +45,11 @@ function read(expression: string): CronPattern {
   } catch (error) {
     throw refusal(expression, error instanceof Error ? error.message.replace(/^CronPattern: /, "") : String(error), error);
   }
-  const next = (wall: number): number | undefined => cron.nextRun(new Date(wall))?.getTime();
+  const next = (wall: number): number | undefined => {
+    const from = new Date(wall);
+    // East of Greenwich a wall clock shows times beyond the last that a date can name.
+    return Number.isNaN(from.getTime()) ? undefined : cron.nextRun(from)?.getTime();
+  };
   if (next(Date.UTC(2000, 0, 1)) === undefined) throw refusal(expression, "no date ever fits it");
   const hours = isNickname ? fields[0]?.toLowerCase() === "@hourly" ? "*" : "0" : fields.at(-4) ?? "";
   return { anyHour: /^[*?]/.test(hours), next };

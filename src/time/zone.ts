@@ -17,6 +17,9 @@ const widestMs = 16 * 3_600_000;
 const quarterMs = 15 * 60_000;
 const keptQuarters = 1_000;
 
+// A day before the last instant that a date can name: what a clock shows after it, a date cannot name everywhere. No clock is set that late.
+const latestShown = 8_640_000_000_000_000 - dayMs;
+
 /** The wall clock of one time zone. */
 export interface Zone {
   /** The wall time at an instant. */
@@ -51,7 +54,7 @@ export function zoneOf(name: string): Zone {
 function intlZone(name: string): Zone {
   const format = formatOf(name);
   const shown = (instant: number): number => {
-    const second = Math.floor(instant / 1_000) * 1_000;
+    const second = Math.floor(Math.min(instant, latestShown) / 1_000) * 1_000;
     // "12/31/2026, 23:59:59": numbers in an order that the locale fixes.
     const [month = 0, day = 0, year = 0, hour = 0, minute = 0, seconds = 0] = format.format(second).split(/\D+/).map(Number);
     return Date.UTC(year, month - 1, day, hour, minute, seconds) - second;

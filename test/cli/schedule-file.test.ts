@@ -95,6 +95,11 @@ test("every mistake is named, with its line", { timeout }, () => {
   const cases: readonly (readonly [text: string, ...messages: RegExp[]])[] = [
     ["schedules: [", /^Cannot read "a.yaml": .*line 1/],
     ["a: 1\na: 2", /Map keys must be unique.*line 2/],
+    ["- *nobody", /^Cannot read "a.yaml": Unresolved alias.*nobody$/],
+    [
+      `- &a0 [x]\n${Array.from({ length: 9 }, (_, at) => `- &a${at + 1} [${`*a${at},`.repeat(9)}]`).join("\n")}`,
+      /Cannot read "a.yaml": .*alias/,
+    ],
     ["", /Cannot read "a.yaml": expected a list of schedules/],
     ["schedules: 5", /expected a list of schedules/],
     ["other: []", /Cannot use "other" in the content of "a.yaml": expected one of schedules/],

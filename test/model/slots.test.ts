@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { ScheduleSpec } from "../../src/model/schedule.ts";
 import type { SlotRule } from "../../src/model/slots.ts";
-import { firstSlot, latestSlot, nextSlot, slotsBetween } from "../../src/model/slots.ts";
+import { firstSlot, LATEST_INSTANT, latestSlot, nextSlot, slotsBetween } from "../../src/model/slots.ts";
 
 const createdAt = Date.UTC(2026, 0, 1);
 const minuteMs = 60_000;
@@ -126,4 +126,23 @@ test("calendar days count from both ends of the month, and must fit the weekdays
   assert.deepEqual(days({ days: [31] }, 3), ["2026-01-31", "2026-03-31", "2026-05-31"]);
   assert.deepEqual(days({ days: [13], weekdays: [5] }, 3), ["2026-02-13", "2026-03-13", "2026-11-13"]);
   assert.deepEqual(days({ months: [2], days: [29], weekdays: [1] }, 1), ["2044-02-29"]);
+});
+
+test("near the last instant that a date can name there is a slot or none, in every zone", () => {
+  const rules: readonly ScheduleSpec[] = [
+    { kind: "cron", expression: "* * * * *" },
+    { kind: "cron", expression: "0 3 * * *" },
+    { kind: "calendar", times: ["03:00"] },
+    { kind: "solar", event: "noon", latitude: 1, longitude: 1 },
+    { kind: "interval", everyMs: hourMs },
+  ];
+  for (const timeZone of ["UTC", "Europe/Berlin", "America/New_York", "Pacific/Kiritimati"]) {
+    for (const spec of rules) {
+      for (const before of [0, 1, hourMs, 8 * hourMs, dayMs, 2 * dayMs]) {
+        const after = LATEST_INSTANT - before;
+        const slot = nextSlot(rule(spec, { timeZone }), after);
+        assert.ok(slot === undefined || slot > after && slot <= LATEST_INSTANT, `${JSON.stringify(spec)} in ${timeZone} after ${after}`);
+      }
+    }
+  }
 });
