@@ -223,7 +223,13 @@ export const systemUniqueTimeCases: readonly ConformanceCase[] = Object.freeze([
     await within(rollBack(run, async (tx) => equal((await enqueue(tx)).accepted, true, "the answer inside")));
     await expectCounts(broker, {}, "the queue after the rollback");
     const ids: string[] = [];
-    await within(run(async (tx) => void ids.push((await enqueue(tx)).id)));
+    await within(run(async (tx) => {
+      const { id } = await enqueue(tx);
+      ids.push(id);
+      await refusedFor(id, () => enqueue(tx), "another call in the transaction");
+      const same = await stem.enqueue("work", { args: 1, unique: { mode: "existing" }, tx });
+      equal([same.id, same.accepted], [id, false], "one that takes what there is");
+    }));
     await refusedFor(present(ids[0], "an id"), () => enqueue(), "a call after the commit");
     const delivery = await claimOne(broker);
     equal((await locks.ownerOf(keyIn(delivery)))?.owner, delivery.envelope.id, "who holds the lock");

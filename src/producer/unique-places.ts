@@ -46,6 +46,8 @@ export interface UniquePlacesOptions {
   readonly everyTaskHasStatus: boolean;
   /** Compared with the end of locks. */
   readonly clock: Clock;
+  /** The locks by their keys that were taken in the caller's transaction, which nobody else sees yet; absent without one. */
+  readonly inTransaction: ReadonlyMap<string, StoredLock> | undefined;
 }
 
 // A key that is taken and given back all the time lets somebody in within a few tries.
@@ -85,6 +87,10 @@ export class UniquePlaces {
     const { lockStore } = this.#options;
     const { envelope, settings, key, firstTtlMs } = request;
     const to = { owner: envelope.id, ttl: firstTtlMs };
+    const own = this.#options.inTransaction?.get(key);
+    if (own !== undefined && await lockStore.isCurrent(own, options)) {
+      return own.owner === envelope.id ? { kind: "held", lock: own, isOld: true } : standIn(request, own);
+    }
     for (let tries = 0; tries < MOST_TRIES; tries++) {
       const holder = await lockStore.ownerOf(key);
       if (holder === undefined) {

@@ -53,6 +53,7 @@ const LONGEST_TTL_MS = 3_650 * 24 * 60 * 60 * 1_000;
  */
 export class Uniqueness {
   readonly #options: UniquenessOptions;
+  readonly #taken = new WeakMap<object, Map<string, StoredLock>>();
 
   /** Makes it; nothing is sent. */
   constructor(options: UniquenessOptions) {
@@ -93,16 +94,24 @@ export class Uniqueness {
         : Math.min(PUBLISH_TTL_MS, settings.ttlMs);
       requests.set(envelope, { envelope, settings, key: await uniqueKey(envelope, settings, args), firstTtlMs });
     }
-    const finder = new UniquePlaces({ lockStore, backend, everyTaskHasStatus: ledger.atomic, clock });
+    const inTransaction = options.tx === undefined ? undefined : this.#takenIn(options.tx);
+    const finder = new UniquePlaces({ lockStore, backend, everyTaskHasStatus: ledger.atomic, clock, inTransaction });
     const found: (UniquePlace | undefined)[] = Array.from(requests, () => undefined);
     try {
       await finder.find([...requests.values()], found, options);
       const places = new Map([...requests.keys()].map((envelope, at) => [envelope, found[at]]));
+      for (const place of places.values()) if (place?.kind === "held") inTransaction?.set(place.lock.key, place.lock);
       return await this.#publish(calls, places, options);
     } catch (error) {
       await this.#giveBack(found.filter((place) => place !== undefined), options);
       throw error;
     }
+  }
+
+  #takenIn(tx: object): Map<string, StoredLock> {
+    const known = this.#taken.get(tx) ?? new Map<string, StoredLock>();
+    this.#taken.set(tx, known);
+    return known;
   }
 
   async #publish(
