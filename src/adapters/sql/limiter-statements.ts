@@ -109,11 +109,13 @@ export function limiterStatements(database: SqlDatabase): LimiterStatements {
 
     readPermits: database.statement("enter.read", KEYS, ({ db, args, dialect: { now } }) => {
       const { from, column, own } = args.keys;
+      // The end as a term keeps SQLite from the index of ends, by which it went through the namespace for each key: 45 s for 1,000 keys
+      // among 200,000 permits, instead of a tenth of a second.
       return db.select({ key: permits.key, holder: permits.holder, leftMs: sql<number>`${permits.expiresAt} - ${now}`.mapWith(Number) })
         .from(from).innerJoin(
           permits,
           sql`${permits.ns} = ${own(args.ns)} and ${permits.key} = ${column.key} and ${permits.holder} <> ${NOBODY}
-          and ${permits.expiresAt} > ${now}`,
+          and ${permits.expiresAt} + 0 > ${now}`,
         );
     }),
 
