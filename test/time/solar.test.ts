@@ -85,24 +85,35 @@ test("an offset shifts each event, before and after", () => {
 });
 
 test("an event is the same instant from wherever it is looked for", () => {
-  fc.assert(fc.property(
-    fc.record({
-      event: fc.constantFrom(...SOLAR_EVENTS),
-      latitude: fc.double({ min: -89, max: 89, noNaN: true }),
-      longitude: fc.double({ min: -180, max: 180, noNaN: true }),
-      offsetMs: fc.integer({ min: -dayMs, max: dayMs }),
-    }),
-    fc.integer({ min: Date.UTC(1990, 0, 1), max: Date.UTC(2090, 0, 1) }),
-    (rule, after) => {
-      const slot = nextSolarTime(rule, after);
-      if (slot === undefined) return;
-      assert.ok(slot > after);
-      assert.equal(nextSolarTime(rule, slot - 1), slot);
-      assert.equal(nextSolarTime(rule, after + Math.floor((slot - after) / 2)), slot);
-      const following = nextSolarTime(rule, slot);
-      assert.ok(following === undefined || following - slot > 20 * 60 * minuteMs, "the following one is another day's");
+  fc.assert(
+    fc.property(
+      fc.record({
+        event: fc.constantFrom(...SOLAR_EVENTS),
+        latitude: fc.double({ min: -89, max: 89, noNaN: true }),
+        longitude: fc.double({ min: -180, max: 180, noNaN: true }),
+        offsetMs: fc.integer({ min: -dayMs, max: dayMs }),
+      }),
+      fc.integer({ min: Date.UTC(1990, 0, 1), max: Date.UTC(2090, 0, 1) }),
+      (rule, after) => {
+        const slot = nextSolarTime(rule, after);
+        if (slot === undefined) return;
+        assert.ok(slot > after);
+        assert.equal(nextSolarTime(rule, slot - 1), slot);
+        assert.equal(nextSolarTime(rule, after + Math.floor((slot - after) / 2)), slot);
+        const following = nextSolarTime(rule, slot);
+        assert.ok(following === undefined || following - slot > 20 * 60 * minuteMs, "the following one is another day's");
+      },
+    ),
+    {
+      // Near the days on which the sun begins to rise or to set: instants of other days, of none, and of the same day twice.
+      examples: [
+        [{ event: "sunrise", latitude: -88.99045537082412, longitude: 0, offsetMs: 0 }, 2_294_970_029_000],
+        [{ event: "sunrise", latitude: 80.19416114030584, longitude: 0, offsetMs: 0 }, 1_775_955_756_000],
+        [{ event: "sunrise", latitude: 84.28386078321662, longitude: 0, offsetMs: 0 }, 2_027_467_651_000],
+        [{ event: "dawn", latitude: -82.57299006960766, longitude: 0, offsetMs: 0 }, 631_152_000_000],
+      ],
     },
-  ));
+  );
 });
 
 /** The event nearest to an instant, by the formulas of the Solar Calculator of NOAA's Global Monitoring Laboratory, iterated to the moment itself. */
