@@ -10,6 +10,10 @@ export interface ExpectedCounts {
   readonly atLeast: number;
   /** Exactly so many cases are skipped. */
   readonly skipped: number;
+  /** The server that it may be without: where that is missing the file is not run, and said to be so. @default none */
+  readonly without?: string;
+  /** Whether one runtime, the one that runs the script, is enough. @default false */
+  readonly once?: boolean;
 }
 
 /** Reads the table; throws when it is not one. */
@@ -23,6 +27,10 @@ function toExpected(file: string, entry: unknown): ExpectedCounts {
   if (
     typeof entry === "object" && entry !== null && "atLeast" in entry && typeof entry.atLeast === "number" && entry.atLeast > 0 &&
     "skipped" in entry && typeof entry.skipped === "number"
-  ) return { atLeast: entry.atLeast, skipped: entry.skipped };
+  ) {
+    const { atLeast, skipped } = entry;
+    const without = "without" in entry && typeof entry.without === "string" ? { without: entry.without } : {};
+    return { atLeast, skipped, ...without, once: "once" in entry && entry.once === true };
+  }
   throw new TypeError(`Cannot read test/expected-counts.json: "${file}" needs "atLeast" above 0 and "skipped"`);
 }

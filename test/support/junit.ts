@@ -8,7 +8,7 @@ export interface CaseCounts {
   readonly failed: number;
   /** Cases that did not run. */
   readonly skipped: number;
-  /** The names of the failed ones. */
+  /** The names of the failed ones, and what each failed with as far as the report tells. */
   readonly failures: readonly string[];
   /** The names of the skipped ones. */
   readonly skips: readonly string[];
@@ -19,17 +19,23 @@ const testCase = /<testcase((?:\s+[\w:-]+="[^"]*")*)\s*(?:\/>|>([\s\S]*?)<\/test
 
 /** Counts the cases of a report. Groups that Deno reports like cases are left out: they hold other cases and are none. */
 export function countCases(report: string): CaseCounts {
-  const cases = [...report.matchAll(testCase)].map(([, attributes = "", body = ""]) => ({ name: nameOf(attributes), body }));
+  const cases = [...report.matchAll(testCase)].map(([, attributes = "", body = ""]) => ({ name: attributeOf(attributes, "name"), body }));
   const groups = new Set(cases.flatMap(({ name }) => parents(name)));
   const leaves = cases.filter(({ name }) => !groups.has(name));
-  const failures = leaves.filter(({ body }) => /<(?:failure|error)\b/.test(body)).map(({ name }) => name);
+  const failures = leaves.flatMap(({ name, body }) => {
+    const attributes = /<(?:failure|error)\b((?:[^>"]|"[^"]*")*)>/.exec(body)?.[1];
+    if (attributes === undefined) return [];
+    const message = attributeOf(attributes, "message").trim();
+    return message === "" ? [name] : [`${name}: ${message}`];
+  });
   const skips = leaves.filter(({ body }) => /<skipped\b/.test(body)).map(({ name }) => name);
   return { executed: leaves.length - skips.length, failed: failures.length, skipped: skips.length, failures, skips };
 }
 
-function nameOf(attributes: string): string {
-  const name = /\sname="([^"]*)"/.exec(attributes)?.[1] ?? "";
-  return name.replaceAll("&gt;", ">").replaceAll("&lt;", "<").replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&");
+function attributeOf(attributes: string, attribute: string): string {
+  const text = new RegExp(`\\s${attribute}="([^"]*)"`).exec(attributes)?.[1] ?? "";
+  const named = text.replaceAll("&#10;", "\n").replaceAll("&gt;", ">").replaceAll("&lt;", "<").replaceAll("&quot;", '"');
+  return named.replaceAll("&apos;", "'").replaceAll("&amp;", "&");
 }
 
 // Deno names a case of a group "group > case".
