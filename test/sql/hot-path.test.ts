@@ -7,11 +7,12 @@ import postgresJs from "postgres";
 import type { Trip } from "../../src/adapters/sql/database.ts";
 import type { Adapter } from "../../src/contracts/adapter.ts";
 import type { TaskLedger } from "../../src/contracts/task-ledger.ts";
+import { deferred } from "../../src/async/deferred.ts";
 import { ledgerFor } from "../../src/ledger/ledger-for.ts";
 import { envelope } from "../../src/model/envelope.ts";
 import type { Delivery, Settlement } from "../../src/model/delivery.ts";
 import type { TaskState } from "../../src/model/task-state.ts";
-import { postgresFromDrizzle } from "../../src/postgres.ts";
+import { postgres, postgresFromDrizzle } from "../../src/postgres.ts";
 import { sqlite } from "../../src/sqlite.ts";
 import { needsPostgres, postgresUrl } from "../support/servers.ts";
 import { withSchema } from "./databases.ts";
@@ -27,7 +28,7 @@ const expected = {
   "ledger claim": ["claim.look", "claim.tasks"],
   "finish as succeeded": ["finish.usual"],
   "finish for another attempt": ["finish.usual"],
-  "finish as dead": ["begin", "finish.usual", "deadLetter.insert", "commit"],
+  "finish as dead": ["begin", "finish.whole", "deadLetter.insert", "commit"],
   set: ["set"],
   get: ["get"],
   "revoke": ["upsertAll"],
@@ -44,7 +45,8 @@ test("SQLite: hot operations take a fixed number of statements", { timeout: 60_0
   await using adapter = await sqlite(":memory:", { onTrip: (trip) => void trips.push(trip) });
   const measured = await measure(adapter, trips);
   t.diagnostic(describe(measured));
-  compare(measured, (names) => names);
+  // Only where many write at once it pays to hope that nothing of what comes is known.
+  compare(measured, (names) => names.map((name) => name.replace(/\.fresh$/, "")));
 });
 
 test(
@@ -64,6 +66,38 @@ test(
     }),
 );
 
+test(
+  "Postgres: a task that wakes an idle worker is claimed at once, by one round trip",
+  { ...needsPostgres, timeout: 60_000 },
+  () =>
+    withSchema(async (schema) => {
+      const trips: string[] = [];
+      let waits = deferred<void>();
+      await using idle = await postgres(postgresUrl(), {
+        schema,
+        maxConnections: 2,
+        onTrip: ({ name }) => {
+          trips.push(name);
+          if (name === "claim.nextDue") waits.resolve();
+        },
+      });
+      await using other = await postgres(postgresUrl(), { schema, maxConnections: 1 });
+      const ledger = ledgerFor(idle.broker, idle.results);
+      for (const id of ["first", "second"]) {
+        waits = deferred();
+        const claim = ledger.claim({ queues: ["default"], consumer: "c", limit: 5, waitMs: 10_000 });
+        await waits.promise;
+        // The answer of the look that was seen leaving is here with that of one behind it.
+        await idle.broker.counts("default");
+        trips.length = 0;
+        await ledgerFor(other.broker, other.results).enqueue([envelope({ name: "demo", id })]);
+        assert.equal((await claim).length, 1);
+        // Side by side: what has become due is asked for without waiting.
+        assert.deepEqual(trips.filter((name) => name !== "announce").toSorted(), ["claim.promote", "claim.tasks"], id);
+      }
+    }),
+);
+
 /** What the driver says it sends. */
 interface Sent {
   readonly connection: number;
@@ -79,7 +113,7 @@ async function countTrips(client: postgresJs.Sql, { schema, sent }: { readonly s
   compare(measured, (names) => names.filter((name) => name !== "claim.look"));
 
   // Nothing went to the server that was not told: the driver's own count is the same, but for tables that have grown, which are analysed at times.
-  const statements = sent.filter(({ text }) => text.includes(schema) && !text.startsWith("analyze"));
+  const statements = sent.filter(({ text }) => text.includes(schema) && !text.includes("analyze"));
   assert.equal(statements.length, trips.filter(({ kind }) => kind === "statement").length);
   // Each text is prepared once, however often and for however many tasks it was run. (Transactions have connections of their own.)
   const here = statements.filter(({ connection }) => connection === statements[0]?.connection).map(({ text }) => text);

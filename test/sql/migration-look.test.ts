@@ -4,10 +4,10 @@ import assert from "node:assert/strict";
 import { chmod, copyFile, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import process from "node:process";
 import { test } from "node:test";
 import { createClient } from "@libsql/client";
-import { libsqlUrl } from "../../src/adapters/sql/sqlite-path.ts";
 import { ConfigError, MigrationError } from "../../src/errors.ts";
 import { checkMigrations, migrate, migrationStatus, sqliteMigrations } from "../../src/migrations.ts";
 import { runTogether } from "../support/child.ts";
@@ -33,7 +33,7 @@ test(
       const path = join(folder, "räd & co.db");
       await copyFile(made, path);
       assert.deepEqual(await lookAsReader(folder, path), current, "nobody has it open");
-      const holder = createClient({ url: libsqlUrl(path), concurrency: 1 });
+      const holder = createClient({ url: pathToFileURL(path).href, concurrency: 1 });
       await holder.execute("create table held (a)");
       assert.deepEqual(await lookAsReader(folder, path), current, "in use");
       await holder.execute("delete from stem_migrations");
@@ -69,7 +69,7 @@ async function lookAsReader(folder: string, path: string): Promise<readonly stri
 
 /** Writes everything into the file itself. */
 async function settle(path: string, mode: "wal" | "delete"): Promise<void> {
-  const client = createClient({ url: libsqlUrl(path), concurrency: 1 });
+  const client = createClient({ url: pathToFileURL(path).href, concurrency: 1 });
   await client.executeMultiple(`pragma wal_checkpoint(truncate); pragma journal_mode = ${mode}`);
   client.close();
 }

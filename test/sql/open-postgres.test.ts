@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { Socket } from "node:net";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { test } from "node:test";
 import { inspect } from "node:util";
 import { drizzle } from "drizzle-orm/postgres-js";
@@ -180,6 +180,48 @@ test("a wrong password, an unknown database and a missing permission are told ap
     await admin.end();
   }
 });
+
+test("a pooler that knows no settings of plans is connected to without them", { ...needsPostgres, timeout }, async () => {
+  const { hostname, port } = new URL(postgresUrl());
+  const knocks: boolean[] = [];
+  const pooler = createServer((near) => {
+    near.on("error", () => {}).once("data", (startup) => {
+      const hasSettings = startup.includes("plan_cache_mode");
+      knocks.push(hasSettings);
+      if (hasSettings) return void near.end(refusal("08P01", "unsupported startup parameter: plan_cache_mode"));
+      const far = connect(Number(port), hostname).on("error", () => near.destroy());
+      far.write(startup);
+      near.pipe(far).pipe(near);
+    });
+  });
+  await new Promise<void>((resolve) => pooler.listen(0, "127.0.0.1", resolve));
+  const address = pooler.address();
+  assert.ok(typeof address === "object" && address !== null);
+  try {
+    await withSchema(async (schema) => {
+      const url = new URL(postgresUrl());
+      url.host = `127.0.0.1:${address.port}`;
+      const database = await openPostgres(url.href, { schema, maxConnections: 1 });
+      await workers(database).add("w1");
+      await database.transaction("test", (tx) => workers(database).add("w2", tx));
+      assert.deepEqual(await workers(database).list(), ["w1", "w2"]);
+      await database.close();
+    });
+    assert.deepEqual(knocks, [true, false, false], "It asked again for what was refused");
+  } finally {
+    await new Promise((resolve) => pooler.close(resolve));
+  }
+});
+
+/** What a server answers that refuses to connect. */
+function refusal(code: string, message: string): Uint8Array {
+  const fields = new TextEncoder().encode(`SFATAL\0C${code}\0M${message}\0\0`);
+  const answer = new Uint8Array(5 + fields.length);
+  answer[0] = "E".charCodeAt(0);
+  new DataView(answer.buffer).setUint32(1, 4 + fields.length);
+  answer.set(fields, 5);
+  return answer;
+}
 
 test("any name will do for a schema of its own", { ...needsPostgres, timeout }, async () => {
   const client = postgresJs(postgresUrl(), { max: 1, onnotice: () => {} });

@@ -9,11 +9,10 @@ import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { createClient } from "@libsql/client";
 import { drizzle } from "drizzle-orm/libsql";
-import { eq } from "drizzle-orm";
+import { eq, sql } from "drizzle-orm";
 import type { SqlDatabase } from "../../src/adapters/sql/database.ts";
 import { loadDriver } from "../../src/async/load-driver.ts";
 import { openSqlite, useSqlite } from "../../src/adapters/sql/sqlite-driver.ts";
-import { libsqlUrl } from "../../src/adapters/sql/sqlite-path.ts";
 import { ConfigError, MigrationError, StoreError, UnsupportedError } from "../../src/errors.ts";
 import { deferred } from "../../src/async/deferred.ts";
 import { withDeadline } from "../../src/time/sleep.ts";
@@ -122,7 +121,7 @@ test("every spelling of a file is the same one", { timeout: 30_000 }, () =>
         relative(process.cwd(), path),
         `sqlite:${encodeURI(path).replaceAll("#", "%23").replaceAll("?", "%3F")}`,
         join(`${folder}-link`, "räksmörgås #1 & 100%?.db"),
-        libsqlUrl(path),
+        `file:${encodeURI(path).replaceAll("#", "%23").replaceAll("?", "%3F")}`,
       ];
       await workers(first).add("w1");
       for (const spelling of spellings) {
@@ -150,6 +149,27 @@ test("databases on one file share its connection, and the last one closes it", {
     await three.close();
     await three.close();
   }));
+
+test(
+  "who asks for full durability gets it, also on a file that others have open with less",
+  { timeout: 30_000 },
+  () =>
+    inFolder(async (folder) => {
+      const path = join(folder, "full.db");
+      const level = async (database: SqlDatabase): Promise<number | undefined> => {
+        const columns = { level: sql<number>`synchronous` };
+        const rows = await database.statement("level", {}, ({ db }) => db.select(columns).from(sql`pragma_synchronous`)).run({});
+        return rows[0]?.level;
+      };
+      const normal = await openSqlite(path);
+      assert.equal(await level(normal), 1);
+      const full = await openSqlite(path, { synchronous: "full" });
+      assert.equal(await level(full), 2);
+      assert.equal(await level(normal), 2);
+      await full.close();
+      await normal.close();
+    }),
+);
 
 test("databases in memory share nothing", { timeout: 30_000 }, async () => {
   const [one, two] = await Promise.all([openSqlite(":memory:"), openSqlite("sqlite::memory:")]);
@@ -245,7 +265,7 @@ test(
   { timeout: 30_000 },
   () =>
     inFolder(async (folder) => {
-      const client = createClient({ url: libsqlUrl(join(folder, "own.db")), timeout: 5_000 });
+      const client = createClient({ url: pathToFileURL(join(folder, "own.db")).href, timeout: 5_000 });
       const own = drizzle({ client });
       const database = await useSqlite(own);
       const rows = workers(database);

@@ -16,7 +16,7 @@ test("few rows are not worth a look", () => {
 });
 
 test("tables that have grown are analysed, and one look is under way at a time", async () => {
-  const { client, texts, ended } = fakeClient([{ name: "tasks" }, { name: 'gro"ups' }]);
+  const { client, texts, ended } = fakeClient([{ name: "tasks", columns: "ns, id" }, { name: 'gro"ups', columns: '"i""d"' }]);
   const growth = new PostgresGrowth({ client, schema: "my schema", logger });
   growth.touched(499);
   growth.touched(1);
@@ -24,7 +24,11 @@ test("tables that have grown are analysed, and one look is under way at a time",
   await ended;
   const [look, ...rest] = texts;
   assert.match(look ?? "", /pg_relation_size/);
-  assert.deepEqual(rest, ['analyze (skip_locked) "my schema"."tasks"', 'analyze (skip_locked) "my schema"."gro""ups"']);
+  assert.deepEqual(rest.map((text) => text.replace(/.*; /, "")), [
+    'analyze (skip_locked) "my schema"."tasks" (ns, id)',
+    'analyze (skip_locked) "my schema"."gro""ups" ("i""d")',
+  ]);
+  assert.ok(rest.every((text) => text.startsWith("set local default_statistics_target")));
 });
 
 test("a look that fails is told as a detail", async () => {
@@ -53,6 +57,10 @@ test("Postgres takes notice of tables that grow", { ...needsPostgres, timeout: 6
     await analysed.promise;
     const [table] = await sql`select reltuples::int as rows from pg_class where oid = ${`${schema}.tasks`}::regclass`;
     assert.equal(table?.["rows"], 400);
+    const known = await sql`select attname as name from pg_stats where schemaname = ${schema} and tablename = 'tasks'`;
+    const names = new Set(known.map(({ name }) => String(name)));
+    for (const name of ["id", "queue", "phase", "seq", "expires_at"]) assert.ok(names.has(name), `Nothing is known of ${name}`);
+    for (const name of ["payload", "envelope", "error"]) assert.ok(!names.has(name), `It read all of ${name}`);
   } finally {
     await sql`drop schema if exists ${sql(schema)} cascade`;
     await sql.end();
@@ -62,7 +70,7 @@ test("Postgres takes notice of tables that grow", { ...needsPostgres, timeout: 6
 type Client = ConstructorParameters<typeof PostgresGrowth>[0]["client"];
 
 /** A client that answers the first statement with rows, and keeps the texts of all. */
-function fakeClient(rows: readonly { readonly name: string }[]) {
+function fakeClient(rows: readonly { readonly name: string; readonly columns: string }[]) {
   const texts: string[] = [];
   const end = deferred<void>();
   const unsafe = (text: string): Promise<readonly object[]> => {

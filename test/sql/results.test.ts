@@ -70,7 +70,7 @@ test("SQLite: every operation takes a fixed number of statements", { timeout: 60
 test("SQLite: every statement finds its rows by an index", { timeout: 60_000 }, async () => {
   const client = createClient({ url: ":memory:" });
   for (const { statements } of sqliteMigrations) for (const statement of statements) await client.execute(statement);
-  for (const [name, { text, values }, index] of plansOf(sqliteTexts(declare))) {
+  for (const [name, { text, values }, index] of [...plansOf(sqliteTexts(declare)), ...plansOf(sqliteTexts(declare, { inUsers: true }))]) {
     const { rows } = await client.execute({ sql: `explain query plan ${text}`, args: [...values] as (string | number | null)[] });
     const plan = rows.map((row) => String(row["detail"])).join("\n");
     assert.match(plan, new RegExp(`INDEX stem_${index}`), `${name}:\n${plan}`);

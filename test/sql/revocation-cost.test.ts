@@ -7,7 +7,7 @@ import type { Adapter, Revocation } from "../../src/mod.ts";
 import { envelope } from "../../src/mod.ts";
 import { postgres } from "../../src/postgres.ts";
 import { sqlite } from "../../src/sqlite.ts";
-import { dropSchema } from "../chaos/stage.ts";
+import { forget } from "../chaos/stage.ts";
 import { createServerFolder } from "../support/server-folder.ts";
 import { needsPostgres, postgresUrl } from "../support/servers.ts";
 
@@ -31,7 +31,10 @@ const places = [
   {
     name: "Postgres",
     needs: needsPostgres,
-    open: async () => ({ adapter: await postgres(postgresUrl(), { schema }), cleanUp: () => dropSchema(postgresUrl(), schema) }),
+    open: async () => ({
+      adapter: await postgres(postgresUrl(), { schema }),
+      cleanUp: () => forget(postgresUrl(), { schema, namespace: "stem" }),
+    }),
   },
 ];
 

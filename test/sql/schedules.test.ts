@@ -10,7 +10,7 @@ import { drizzle as drizzleLibsql } from "drizzle-orm/libsql";
 import { drizzle as drizzlePostgres } from "drizzle-orm/postgres-js";
 import type postgresJs from "postgres";
 import type { Trip } from "../../src/adapters/sql/database.ts";
-import { holding } from "../../src/adapters/sql/database-hold.ts";
+import { holding } from "../../src/adapters/database-hold.ts";
 import { SqlScheduleStore } from "../../src/adapters/sql/schedules.ts";
 import type { Adapter } from "../../src/contracts/adapter.ts";
 import type { ScheduleStore } from "../../src/contracts/schedule-store.ts";
@@ -55,8 +55,13 @@ type Operation = keyof typeof expected;
 test("SQLite: a scheduler takes a fixed number of statements", { timeout: 60_000 }, async (t) => {
   const trips: Trip[] = [];
   await using adapter = await sqlite(":memory:", { onTrip: (trip) => void trips.push(trip) });
-  // Where a write keeps all others out, it looks before.
-  t.diagnostic(await measure(adapter, trips, (names, operation) => operation === "claim" ? ["nextDueIn", ...names] : names));
+  t.diagnostic(
+    await measure(adapter, trips, (names, operation) => {
+      // Where a write keeps all others out, it looks before, and hopes for nothing when it publishes.
+      const written = new Set(names.map((name) => name.replace(/\.fresh$/, "")));
+      return operation === "claim" ? ["nextDueIn", ...written] : [...written];
+    }),
+  );
 });
 
 test(

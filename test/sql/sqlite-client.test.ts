@@ -8,6 +8,7 @@ import { test } from "node:test";
 import type { Client } from "@libsql/client";
 import { createClient } from "@libsql/client";
 import { SafeClient } from "../../src/adapters/sql/sqlite-client.ts";
+import { sqliteConnector } from "../../src/adapters/sql/sqlite-connection.ts";
 import { sleep } from "../../src/time/sleep.ts";
 import { runTogether } from "../support/child.ts";
 
@@ -23,9 +24,8 @@ interface Bench {
 async function withFile(work: (bench: Bench) => Promise<void>, busyTimeoutMs = 5_000): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "stem-safe-"));
   const path = join(folder, "safe.db");
-  const raw = (): Client => createClient({ url: `file:${path}`, concurrency: 1, timeout: 5 });
-  const safe = new SafeClient(raw(), { busyTimeoutMs, onConnect: SETTINGS });
-  const other = raw();
+  const safe = new SafeClient(await sqliteConnector(path, "the file"), { busyTimeoutMs, onConnect: SETTINGS });
+  const other = createClient({ url: `file:${path}`, concurrency: 1, timeout: 5 });
   try {
     await work({ path, safe, other });
   } finally {
@@ -151,8 +151,34 @@ test("a transaction keeps everything else out until it ends, however it ends", {
     assert.equal(rows[0]?.["n"], 1);
   }));
 
+test(
+  "a statement that was compiled before the schema changed runs as the schema is now",
+  { timeout: 30_000 },
+  () =>
+    withFile(async ({ safe, other }) => {
+      await safe.prepare();
+      await safe.execute("create table t (n integer)");
+      const insert = "insert into t (n) values (?1) returning *";
+      assert.deepEqual((await safe.execute({ sql: insert, args: [1] })).rows, [{ n: 1 }]);
+      await other.execute("alter table t add column m integer default 5");
+      await other.execute("create unique index t_n on t (n)");
+      assert.deepEqual((await safe.execute({ sql: insert, args: [2] })).rows, [{ n: 2, m: 5 }]);
+      await assert.rejects(safe.execute({ sql: insert, args: [2] }), { code: "SQLITE_CONSTRAINT_UNIQUE" });
+      assert.deepEqual((await safe.execute({ sql: insert, args: [3] })).rows, [{ n: 3, m: 5 }]);
+      await safe.execute("drop table t");
+      await safe.execute("create table t (n integer)");
+      assert.deepEqual((await safe.execute({ sql: insert, args: [1] })).rows, [{ n: 1 }]);
+    }),
+);
+
+test("more texts than are kept compiled all run", { timeout: 30_000 }, () =>
+  withFile(async ({ safe }) => {
+    for (let n = 0; n < 1_000; n++) assert.deepEqual(await safe.query(`select ${n}`), [[n]]);
+    assert.deepEqual(await safe.query("select 0"), [[0]]);
+  }));
+
 test("a database in memory survives a failed statement", { timeout: 30_000 }, async () => {
-  const safe = new SafeClient(createClient({ url: ":memory:", concurrency: 1 }), { busyTimeoutMs: 100, onConnect: SETTINGS });
+  const safe = new SafeClient(await sqliteConnector(":memory:", "a database in memory"), { busyTimeoutMs: 100, onConnect: SETTINGS });
   await safe.prepare();
   await safe.execute("create table t (n integer)");
   const tx = await safe.transaction();

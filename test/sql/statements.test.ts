@@ -52,6 +52,10 @@ for (const { name, needs, withDatabase } of dialects) {
         {},
         { word: "x".repeat(1_000_000) },
         { word: "null" },
+        // What stands between texts, and for null, on Postgres.
+        { word: "\u001e" },
+        { word: "a\u001e1\u001fb\u001e" },
+        { word: "\u001f1" },
         { word: "[1]" },
         { word: "1e3" },
       ];
@@ -60,6 +64,9 @@ for (const { name, needs, withDatabase } of dialects) {
         rows.map(({ word, small, large }) => [word, small, large === null ? null : Number(large)]),
         awkward.map(({ word, small, large }) => [word ?? null, small ?? null, large ?? null]),
       );
+      for (const word of ["", "\u001f", "\u001e"]) {
+        assert.deepEqual((await echo.run({ batch: [{ word }] })).map((only) => only.word), [word]);
+      }
     }));
 
   test(

@@ -51,12 +51,16 @@ export function argumentsOf<S extends Shape>(shape: S, dialect: Dialect): Argume
   return Object.fromEntries(entries) as ArgumentsOf<S>;
 }
 
-/** Turns values into what the drivers bind: batches become one JSON text, and everything absent null. */
-export function bindValues<S extends Shape>(shape: S, values: ValuesOf<S>): Record<string, string | number | null> {
+/** What the drivers bind, by the names of the arguments. */
+export type Bound = Readonly<Record<string, string | number | null>>;
+
+/** Turns values into what the drivers bind: batches as their sources say, and everything absent null. */
+export function bindValues<S extends Shape>(args: ArgumentsOf<S>, values: ValuesOf<S>): Bound {
   const bound: Record<string, string | number | null> = {};
-  for (const name of Object.keys(shape)) {
-    const value: ColumnValue<ColumnType> | readonly object[] = values[name];
-    bound[name] = typeof value === "object" && value !== null ? encodeRows(value) : value ?? null;
+  for (const [name, arg] of Object.entries<SQL | RowSource<RowShape>>(args)) {
+    const value: ColumnValue<ColumnType> | readonly RowValues<RowShape>[] = values[name];
+    if (typeof value === "object" && value !== null) Object.assign(bound, "bind" in arg ? arg.bind(value) : {});
+    else bound[name] = value ?? null;
   }
   return bound;
 }
@@ -78,4 +82,12 @@ export function encodeRows(rows: readonly object[]): string {
 function storable(text: string): string {
   // oxlint-disable-next-line no-control-regex -- NUL is the very character to replace.
   return text.replace(/\u0000|\p{Surrogate}/gu, "\ufffd");
+}
+
+/**
+ * Puts U+FFFD where text has a NUL, which no database takes whole. Ids are validated and JSON columns have it escaped, which leaves free text. Halves of
+ * surrogate pairs become the same on their way out.
+ */
+export function withoutNul(text: string): string {
+  return text.includes("\u0000") ? text.replaceAll("\u0000", "\ufffd") : text;
 }

@@ -12,12 +12,14 @@ import type { ClaimRequest, ExtendItem, PauseItem, PublishItem, SettleItem } fro
 import { BrokerSurface } from "../broker-surface.ts";
 import type { GroupCommitOptions } from "../call-group.ts";
 import type { DeadLetterPrimitives } from "../dead-letters-surface.ts";
+import { jsonText } from "../json-form.ts";
 import { DEFAULT_POLL_MS } from "../store-surface.ts";
 import { SqlBroadcasts } from "./broadcasts.ts";
-import type { DatabaseHold } from "./database-hold.ts";
+import type { SqlHold } from "./database.ts";
 import { SqlDeadLetters } from "./dead-letter-store.ts";
 import { toDeliveries } from "./delivery-row.ts";
 import { PausedQueues } from "./paused-queues.ts";
+import { DueRows } from "./due-rows.ts";
 import { ReadyRows } from "./ready-rows.ts";
 import { Publisher, publishRow } from "./publish-statements.ts";
 import { queueStatements } from "./queue-statements.ts";
@@ -49,21 +51,23 @@ export class SqlBroker extends BrokerSurface {
   /** The namespace of all its rows. */
   readonly namespace: string;
   protected readonly wakes: KeyedWake<string> = new KeyedWake();
-  readonly #hold: DatabaseHold;
+  readonly #hold: SqlHold;
   readonly #letters: SqlDeadLetters;
   readonly #broadcasts: SqlBroadcasts;
   readonly #publisher: Publisher;
   readonly #deliveries: SqlDeliveries;
   readonly #queues: ReturnType<typeof queueStatements>;
+  readonly #due: DueRows;
   readonly #ready: ReadyRows;
   readonly #paused: PausedQueues;
   readonly #groupCommit: GroupCommitOptions;
 
   /** Made by the adapters' entry points. */
-  constructor(hold: DatabaseHold, options: SqlBrokerOptions = {}) {
+  constructor(hold: SqlHold, options: SqlBrokerOptions = {}) {
     super({
       ...options,
       what: `the ${hold.database.adapter} broker`,
+      form: jsonText,
       transactions: true,
       groupCommit: options.groupCommit ?? {},
     });
@@ -81,7 +85,8 @@ export class SqlBroker extends BrokerSurface {
     this.#publisher = new Publisher(database, "publish");
     this.#deliveries = new SqlDeliveries({ ...shared, letters: this.#letters });
     this.#queues = queueStatements(database);
-    this.#ready = new ReadyRows({ ...shared, withStatus: false });
+    this.#due = new DueRows(shared);
+    this.#ready = new ReadyRows({ ...shared, due: this.#due, withStatus: false });
     this.#paused = new PausedQueues(database, this.namespace);
   }
 
@@ -92,10 +97,10 @@ export class SqlBroker extends BrokerSurface {
     return new SqlLedger({
       database: side.database,
       namespace: this.namespace,
-      clock: this.clock,
+      due: this.#due,
       letters: this.#letters,
       results: side,
-      limits: { maxEnvelopeLength: this.maxEnvelopeLength, status: side.limits },
+      limits: { ...this.envelopeLimits, status: side.limits },
       groupCommit: this.#groupCommit,
       transactionOf: (options) => {
         side.requireOpen();
@@ -147,7 +152,7 @@ export class SqlBroker extends BrokerSurface {
   }
 
   protected override nextDueIn(): Promise<number | undefined> {
-    return this.#ready.nextDueIn();
+    return this.#due.nextDueIn();
   }
 
   protected override get deadLetterPrimitives(): DeadLetterPrimitives {
@@ -160,6 +165,10 @@ export class SqlBroker extends BrokerSurface {
 
   protected override listen(channel: string, heard: (text: string, sentAt: number) => void): Promise<() => void> {
     return this.#broadcasts.listen(channel, heard);
+  }
+
+  protected override listensAtOnce(): boolean {
+    return this.#hold.database.signals.listensAtOnce;
   }
 
   protected override listenFor(queues: readonly string[]): Promise<() => void> {

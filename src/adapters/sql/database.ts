@@ -1,7 +1,9 @@
 import { ClosedError, ConfigError, StoreError } from "../../errors.ts";
-import { sleep } from "../../time/sleep.ts";
 import type { Clock } from "../../time/clock.ts";
 import { systemClock } from "../../time/clock.ts";
+import type { DatabaseHold } from "../database-hold.ts";
+import { operationOf, wordsOf } from "../operation.ts";
+import { repeatedCall } from "../repeated-call.ts";
 import type { Shape, ValuesOf } from "./arguments.ts";
 import { denseRows } from "./dense-rows.ts";
 import type { Builder } from "./dialect.ts";
@@ -12,6 +14,9 @@ import type { Signals } from "./signals.ts";
 import type { Preparable, RunOptions, Statement, StatementOptions, StatementParts } from "./statement.ts";
 import { StatementTemplate } from "./statement.ts";
 import type { Tables } from "./tables.ts";
+
+/** How a store holds its database. */
+export type SqlHold = DatabaseHold<SqlDatabase>;
 
 /** One trip to the database, as {@link DatabaseOptions.onTrip} is told. */
 export interface Trip {
@@ -39,9 +44,6 @@ interface OwnTransaction {
   readonly topics: Set<string>;
   ended: boolean;
 }
-
-const FIRST_PAUSE_MS = 10;
-const LONGEST_PAUSE_MS = 250;
 
 /**
  * A database that stores write their statements on: once for both dialects.
@@ -97,7 +99,7 @@ export class SqlDatabase {
     name: string,
     shape: S,
     build: (parts: StatementParts<S>) => Preparable<Row>,
-    options: StatementOptions = {},
+    options: StatementOptions<Row> = {},
   ): Statement<S, Row> {
     const { dialect, tables, prefix } = this.#driver;
     const template = new StatementTemplate(name, build, { ...options, shape, dialect, tables, prefix });
@@ -128,25 +130,29 @@ export class SqlDatabase {
 
   async #run<S extends Shape, Row>(template: StatementTemplate<S, Row>, values: ValuesOf<S>, options: RunOptions): Promise<readonly Row[]> {
     const { tx, signal = [] } = options;
-    const bound = { ...template.bind(values), [SIGNAL]: signalPayload(signal) ?? null };
+    const call = { values, signal: this.#driver.announces ? signalPayload(signal) ?? null : null };
     if (tx === undefined) {
-      const rows = await this.#repeat(template.name, template.idempotent, () => this.#send(template, bound));
+      const rows = await this.#repeat(template.name, template.idempotent, () => this.#send(template, call));
       if (rows.length > 0) this.#announce(signal);
       return rows;
     }
     this.#requireOpen(template.name);
-    const rows = await this.#send(template, bound, this.#join(tx));
+    const rows = await this.#send(template, call, this.#join(tx));
     const own = this.#own.get(tx);
     if (rows.length > 0 && own !== undefined) signal.forEach((topic) => own.topics.add(topic));
     return rows;
   }
 
-  async #send<S extends Shape, Row>(template: StatementTemplate<S, Row>, bound: object, tx?: Builder): Promise<readonly Row[]> {
+  async #send<S extends Shape, Row>(
+    template: StatementTemplate<S, Row>,
+    { values, signal }: { readonly values: ValuesOf<S>; readonly signal: string | null },
+    tx?: Builder,
+  ): Promise<readonly Row[]> {
     const inTransaction = tx !== undefined;
     this.#onTrip({ kind: "statement", name: template.name, inTransaction });
     try {
-      const prepared = template.prepared(tx ?? this.#driver.db);
-      const rows = denseRows(await prepared.execute({ ...bound, [NOW]: Math.floor(this.#clock.now()) }));
+      const supplied = { [SIGNAL]: signal, [NOW]: Math.floor(this.#clock.now()) };
+      const rows = denseRows(await template.execute(tx ?? this.#driver.db, values, supplied));
       this.#driver.touched?.(rows.length);
       return rows;
     } catch (error) {
@@ -188,9 +194,7 @@ export class SqlDatabase {
 
   /** Tells this process, where the database itself does not. */
   #announce(topics: Iterable<string>): void {
-    if (this.#driver.announces) return;
-    const payload = signalPayload(topics);
-    if (payload !== undefined) this.signals.receive(payload);
+    if (!this.#driver.announces) this.signals.tell(topics);
   }
 
   #join(tx: object): Builder {
@@ -202,23 +206,21 @@ export class SqlDatabase {
     throw new ConfigError(`Cannot use the given tx: expected a Drizzle transaction of a ${this.adapter} database`);
   }
 
-  async #repeat<T>(name: string, idempotent: boolean, work: () => Promise<T>): Promise<T> {
-    const startedAt = systemClock.monotonic();
-    for (let pauseMs = FIRST_PAUSE_MS;; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+  #repeat<T>(name: string, idempotent: boolean, work: () => Promise<T>): Promise<T> {
+    const call = async (): Promise<T> => {
       this.#requireOpen(name);
       this.#underWay += 1;
       try {
         return await work();
-      } catch (error) {
-        const failure = this.#failureOf(error);
-        const worthIt = failure !== undefined && failure.retryable && (failure.untouched || idempotent);
-        const leftMs = this.#repeatForMs - (systemClock.monotonic() - startedAt);
-        if (!worthIt || leftMs < pauseMs) throw error;
       } finally {
         this.#underWay -= 1;
       }
-      await sleep(pauseMs);
-    }
+    };
+    const isWorthIt = (error: unknown): boolean => {
+      const failure = this.#failureOf(error);
+      return failure !== undefined && failure.retryable && (failure.untouched || idempotent);
+    };
+    return repeatedCall(call, { forMs: this.#repeatForMs, isWorthIt });
   }
 
   #storeError(name: string, failure: Failure): StoreError {
@@ -236,14 +238,4 @@ export class SqlDatabase {
   #requireOpen(name: string): void {
     if (this.#closing !== undefined) throw new ClosedError(`Cannot ${wordsOf(operationOf(name))}: the ${this.adapter} database was closed`);
   }
-}
-
-/** `setHeartbeat` as people read it. */
-function wordsOf(operation: string): string {
-  return operation.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
-}
-
-function operationOf(name: string): string {
-  const [operation = name] = name.split(".");
-  return operation;
 }

@@ -7,6 +7,7 @@ import type { TaskFailure } from "../../model/task-failure.ts";
 import type { ReplayRequest } from "../broker-requests.ts";
 import { toPublishItem } from "../broker-requests.ts";
 import type { DeadLetterPosition, DeadLetterPrimitives } from "../dead-letters-surface.ts";
+import { jsonText } from "../json-form.ts";
 import { replayedEnvelope } from "../settled-envelope.ts";
 import type { SqlDatabase } from "./database.ts";
 import { envelopeAt } from "./delivery-row.ts";
@@ -104,7 +105,7 @@ export class SqlDeadLetters implements DeadLetterPrimitives {
       if (found.length === 0) return [];
       const rows = found.map((row) => {
         const letter = toDeadLetter(row);
-        const item = toPublishItem(replayedEnvelope(letter.envelope, row.now), maxEnvelopeLength);
+        const item = toPublishItem(replayedEnvelope(letter.envelope, row.now), { form: jsonText, maxEnvelopeLength });
         return { ...publishRow(item), ...(request.delayMs > 0 ? { delayMs: request.delayMs } : {}), ...statusOf(letter) };
       });
       // Removed first: a dead letter of the id would refuse the publication.

@@ -1,4 +1,4 @@
-import { retriedEnvelope } from "../settled-envelope.ts";
+import { attemptedEnvelope } from "../settled-envelope.ts";
 import type { Delivery } from "../../model/delivery.ts";
 import type { Envelope } from "../../model/envelope.ts";
 import { fromText } from "../../model/json-text.ts";
@@ -20,8 +20,7 @@ export interface DeliveryRow {
 /** Reads an envelope as it stands at an attempt: later ones do not carry the delay of the first. */
 export function envelopeAt(text: string | null, attempt: number): Envelope {
   // The text is what `publish` wrote after checking it.
-  const published = fromText(text) as Envelope;
-  return published.attempt === attempt ? published : { ...retriedEnvelope(published), attempt };
+  return attemptedEnvelope(fromText(text) as Envelope, attempt);
 }
 
 /** Makes deliveries of claimed rows. */

@@ -1,9 +1,9 @@
 import { getTableName, sql } from "drizzle-orm";
 import type { SQL } from "drizzle-orm";
-import type { RowShape } from "./arguments.ts";
-import { parameter, sqlType } from "./arguments.ts";
-import type { Dialect, RowSource } from "./dialect.ts";
+import { parameter } from "./arguments.ts";
+import type { Dialect } from "./dialect.ts";
 import { NOW, SIGNAL } from "./dialect.ts";
+import { packedBatch, unpackedBatch } from "./postgres-batch.ts";
 import { rowSource } from "./row-source.ts";
 
 /** What Postgres' side of the seam depends on. */
@@ -27,7 +27,7 @@ export function postgresDialect(options: PostgresDialectOptions): Dialect {
     // the statements of a transaction. clock_timestamp is evaluated per row; now() stands still until the commit.
     now: options.injectedClock
       ? parameter(NOW, "ms").mapWith(Number)
-      : sql<number>`floor(extract(epoch from statement_timestamp()) * 1000)::bigint`.mapWith(Number),
+      : sql<number>`(select floor(extract(epoch from statement_timestamp()) * 1000)::bigint)`.mapWith(Number),
 
     // A subselect that depends on no row is run once per statement, and only when a row is returned.
     signal: sql<null>`(select pg_notify(${sql.raw(literal(options.channel))}, s.payload)
@@ -39,22 +39,12 @@ export function postgresDialect(options: PostgresDialectOptions): Dialect {
 
     anyOf: (column, subselect): SQL<boolean> => sql<boolean>`${column} = any(array(${subselect}))`,
 
-    rows<R extends RowShape>(name: string, shape: R): RowSource<R> {
-      const table = sql.identifier(name);
-      const columns = Object.entries(shape).map(([column, type]) => sql`${sql.identifier(column)} ${sqlType(type)}`);
-      const names = Object.keys(shape).map((column) => sql.identifier(column));
-      const list = sql.join(columns, sql`, `);
-      // The argument is cast twice, so that the driver sends it as text whatever it does with JSON. The condition is always true: it makes the
-      // planner expect one row instead of a hundred, and so look up each by an index. For a hundred it reads a young table as a whole, and
-      // keeps doing so while the table grows: a batch took 30 ms and more at 100,000 rows instead of 0.2.
-      return rowSource(
-        name,
-        shape,
-        sql`(select * from rows from (json_to_recordset(cast(${parameter(name, "text")} as json)) as (${list}))
-          with ordinality as ${table} (${sql.join([...names, sql`position`], sql`, `)}) where position + 0 = position) as ${table}`,
-        (value) => sql<string>`${value}`,
-      );
-    },
+    rows: (name, shape) =>
+      rowSource(name, shape, {
+        from: unpackedBatch(name, shape),
+        own: (value) => sql<string>`${value}`,
+        bind: (rows) => packedBatch(name, shape, rows),
+      }),
 
     numbered: ({ from, table }, key) => ({
       from: sql`(select ${table}.*, nextval(${sequence}) as seq from (select * from ${from} order by position) as ${table}) as ${table}`,

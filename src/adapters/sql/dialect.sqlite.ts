@@ -1,10 +1,11 @@
 import { sql } from "drizzle-orm";
 import type { SQL, SQLWrapper } from "drizzle-orm";
 import type { RowShape } from "./arguments.ts";
-import { parameter } from "./arguments.ts";
+import { encodeRows, parameter } from "./arguments.ts";
 import type { Dialect, RowSource } from "./dialect.ts";
 import { NOW } from "./dialect.ts";
 import { rowSource } from "./row-source.ts";
+import { SqliteBatch } from "./sqlite-batch.ts";
 
 /** SQLite's side of the seam: one writer at a time, and the time of whoever asks. */
 export const sqliteDialect: Dialect = {
@@ -21,13 +22,12 @@ export const sqliteDialect: Dialect = {
   anyOf: (column, subselect): SQL<boolean> => sql<boolean>`${column} in (${subselect})`,
 
   rows<R extends RowShape>(name: string, shape: R): RowSource<R> {
-    // The operator gives JSON strings as text, whole numbers as integers and null as null: no cast is needed.
-    const columns = Object.keys(shape).map((column) => sql`value ->> ${sql.raw(`'$.${column}'`)} as ${sql.identifier(column)}`);
-    const list = sql.join([...columns, sql`key as position`], sql`, `);
     const table = sql.identifier(name);
+    const batch = new SqliteBatch(name, shape);
+    const from = sql`(${sql.raw(batch.before)}${batch}${sql.raw(batch.behind)}) as ${table}`;
     // Nothing of the position, put behind the value, makes it one of the row's in the eyes of the planner.
     const own = (value: SQLWrapper): SQL<string> => sql<string>`${value} || substr(${table}.position, 1, 0)`;
-    return rowSource(name, shape, sql`(select ${list} from json_each(${sql.placeholder(name)})) as ${table}`, own);
+    return rowSource(name, shape, { from, own, bind: (rows) => ({ [name]: encodeRows(rows) }) });
   },
 
   // One writes at a time, so the order of the batch is that of the rows too.

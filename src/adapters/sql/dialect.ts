@@ -1,6 +1,6 @@
 import type { Column, SQL, SQLWrapper } from "drizzle-orm";
 import type { BaseSQLiteDatabase } from "drizzle-orm/sqlite-core";
-import type { RowShape } from "./arguments.ts";
+import type { Bound, RowShape, RowValues } from "./arguments.ts";
 
 /** The part of Drizzle's query builder that both dialects share at run time, under the types of the SQLite one. */
 export type Builder = Pick<
@@ -33,6 +33,8 @@ export interface RowSource<R extends RowShape> {
   own(value: SQLWrapper): SQL<string>;
   /** Where in the batch a row stands, counted up from its first. */
   readonly position: SQL<number>;
+  /** Turns the rows of one call into values for the statement's arguments. */
+  bind(rows: readonly RowValues<RowShape>[]): Bound;
 }
 
 /**

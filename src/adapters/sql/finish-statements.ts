@@ -3,6 +3,7 @@ import type { SQL } from "drizzle-orm";
 import type { RowValues } from "./arguments.ts";
 import type { SqlDatabase } from "./database.ts";
 import { hasEnded, isKnown } from "./order-of-truth.ts";
+import type { SettledRow } from "./settle-statements.ts";
 import { held } from "./settle-statements.ts";
 import type { Statement, StatementParts } from "./statement.ts";
 import type { Tables } from "./tables.ts";
@@ -87,7 +88,9 @@ export interface LockedRow extends StatusRow {
 /** Statements that write the status and the delivery of a row together. */
 export interface FinishStatements {
   /** Ends what runs as it should: the token is current, and the status on record is `running` at that attempt. Leaves all other rows. */
-  readonly usual: Statement<typeof USUAL, WrittenRow>;
+  readonly usual: Statement<typeof USUAL, SettledRow>;
+  /** The same, and gives what is in the rows. */
+  readonly whole: Statement<typeof USUAL, WrittenRow>;
   /** Writes what was decided about locked rows. */
   readonly decided: Statement<typeof WRITE, WrittenRow>;
   /** Locks rows, and gives what is in them. */
@@ -97,32 +100,16 @@ export interface FinishStatements {
 /** Makes the statements of a database. */
 export function finishStatements(database: SqlDatabase): FinishStatements {
   return {
-    // The hot path says no more than it has to: libsql compiles the text anew with every call.
-    usual: database.statement("finish.usual", USUAL, ({ db, tables: { tasks }, args, dialect: { now, signal } }) => {
-      const { from, column } = args.items;
-      return db.update(tasks).set({
-        state: column.state,
-        payload: sql`coalesce(${column.payload}, ${tasks.payload})`,
-        error: column.error,
-        meta: sql`coalesce(${column.meta}, ${tasks.meta})`,
-        name: sql`coalesce(${column.name}, ${tasks.name})`,
-        worker: sql`coalesce(${column.worker}, ${tasks.worker})`,
-        groupId: sql`coalesce(${column.groupId}, ${tasks.groupId})`,
-        updatedAt: now,
-        finishedAt: sql`case when ${column.phase} is null then ${now} end`,
-        expiresAt: sql`${now} + ${column.ttlMs}`,
-        phase: column.phase,
-        dueAt: sql`${now} + ${column.delayMs}`,
-        deliveryAttempt: sql`${tasks.deliveryAttempt} + ${column.attempts}`,
-        token: sql`${tasks.token} + 1`,
-        deliveries: sql`coalesce(${column.deliveries}, ${tasks.deliveries})`,
-        consumer: null,
-        envelope: sql`case when ${column.forget} = 0 then ${tasks.envelope} end`,
-      }).from(from).where(
-        sql`${held(tasks, args.ns, args.items)} and ${tasks.state} = 'running' and ${tasks.attempt} = ${column.attempt}
-          and ${tasks.expiresAt} is null`,
-      ).returning({ ...writtenOf(tasks), signal });
-    }),
+    usual: database.statement("finish.usual", USUAL, (parts) => {
+      const { tasks } = parts.tables;
+      return usualEnd(parts).returning({ id: tasks.id, token: tokenBefore(tasks), signal: parts.dialect.signal });
+    }, { perRow: true, echo: ({ id, token }) => ({ id: String(id), token: Number(token) }) }),
+    whole: database.statement(
+      "finish.whole",
+      USUAL,
+      (parts) => usualEnd(parts).returning({ ...writtenOf(parts.tables.tasks), signal: parts.dialect.signal }),
+      { perRow: true },
+    ),
     decided: database.statement("finish.decided", WRITE, (parts) => {
       const { tables: { tasks }, args } = parts;
       const known = isKnown(tasks, parts.dialect.now);
@@ -145,6 +132,32 @@ export function finishStatements(database: SqlDatabase): FinishStatements {
           now: dialect.now,
         })),
   };
+}
+
+function usualEnd({ db, tables: { tasks }, args, dialect: { now } }: StatementParts<typeof USUAL>) {
+  const { from, column } = args.items;
+  return db.update(tasks).set({
+    state: column.state,
+    payload: sql`coalesce(${column.payload}, ${tasks.payload})`,
+    error: column.error,
+    meta: sql`coalesce(${column.meta}, ${tasks.meta})`,
+    name: sql`coalesce(${column.name}, ${tasks.name})`,
+    worker: sql`coalesce(${column.worker}, ${tasks.worker})`,
+    groupId: sql`coalesce(${column.groupId}, ${tasks.groupId})`,
+    updatedAt: now,
+    finishedAt: sql`case when ${column.phase} is null then ${now} end`,
+    expiresAt: sql`${now} + ${column.ttlMs}`,
+    phase: column.phase,
+    dueAt: sql`${now} + ${column.delayMs}`,
+    deliveryAttempt: sql`${tasks.deliveryAttempt} + ${column.attempts}`,
+    token: sql`${tasks.token} + 1`,
+    deliveries: sql`coalesce(${column.deliveries}, ${tasks.deliveries})`,
+    consumer: null,
+    envelope: sql`case when ${column.forget} = 0 then ${tasks.envelope} end`,
+  }).from(from).where(
+    sql`${held(tasks, args.ns, args.items)} and ${tasks.state} = 'running' and ${tasks.attempt} = ${column.attempt}
+      and ${tasks.expiresAt} is null`,
+  );
 }
 
 function write(
@@ -191,10 +204,14 @@ function write(
   }).from(from).where(where).returning({ ...writtenOf(tasks), signal: dialect.signal });
 }
 
+function tokenBefore(tasks: Tables["tasks"]) {
+  return sql<number>`${tasks.token} - 1`.mapWith(Number);
+}
+
 function writtenOf(tasks: Tables["tasks"]) {
   return {
     id: tasks.id,
-    token: sql<number>`${tasks.token} - 1`.mapWith(Number),
+    token: tokenBefore(tasks),
     queue: tasks.queue,
     envelope: sql<string | null>`case when ${tasks.phase} is null then ${tasks.envelope} end`,
     deliveryAttempt: tasks.deliveryAttempt,

@@ -90,12 +90,16 @@ export class Finishing {
     const rows = items.flatMap(({ settle, status }) => status === undefined ? [] : [toUsualRow(settle, status)]);
     const written = new Map<FinishItem, TaskState>();
     if (rows.length === 0) return written;
-    const found = await this.#statements.usual.run({ ns, items: rows }, { tx, signal: this.#topics(items) });
-    const byDelivery = new Map(found.map((row) => [`${row.token} ${row.id}`, row]));
+    const options = { tx, signal: this.#topics(items) };
+    // What is in the rows is asked for only where some of it goes on as dead letters.
+    const buries = items.some(({ settle }) => settle.kind === "deadLetter");
+    const whole = buries ? await this.#statements.whole.run({ ns, items: rows }, options) : [];
+    const found = buries ? whole : await this.#statements.usual.run({ ns, items: rows }, options);
+    const deliveries = new Set(found.map(({ id, token }) => `${token} ${id}`));
     for (const item of items) {
-      if (item.status !== undefined && byDelivery.has(keyOf(item))) written.set(item, item.status.state);
+      if (item.status !== undefined && deliveries.has(keyOf(item))) written.set(item, item.status.state);
     }
-    if (tx !== undefined) await this.#follow([...written.keys()], byDelivery, tx);
+    if (tx !== undefined) await this.#follow([...written.keys()], byDelivery(whole), tx);
     return written;
   }
 
@@ -132,7 +136,7 @@ export class Finishing {
     if (items.length === 0) return new Map();
     const values = { ns: this.#options.namespace, items: items.map((item) => toRow(item, ACTIONS[item.settle.kind])) };
     const rows = await this.#statements.decided.run(values, { tx, signal: this.#topics(items) });
-    return new Map(rows.map((row) => [`${row.token} ${row.id}`, row]));
+    return byDelivery(rows);
   }
 
   /** Buries what was given up on, and publishes what follows. */
@@ -163,6 +167,10 @@ export class Finishing {
     const queues = new Set(back.map(({ settle }) => queueTopic(ns, settle.queue)));
     return [...queues, ...items.map(({ settle }) => taskTopic(ns, settle.id))];
   }
+}
+
+function byDelivery(rows: readonly WrittenRow[]): ReadonlyMap<string, WrittenRow> {
+  return new Map(rows.map((row) => [`${row.token} ${row.id}`, row]));
 }
 
 function keyOf({ settle }: FinishItem): string {

@@ -1,7 +1,6 @@
 import type { CancelOutcome, CompletionOutcome } from "../../contracts/task-ledger.ts";
 import { isTaskState, isTerminal } from "../../model/task-state.ts";
 import type { TaskFailure } from "../../model/task-failure.ts";
-import type { Clock } from "../../time/clock.ts";
 import type { ClaimRequest, ReplayRequest } from "../broker-requests.ts";
 import type { CancelRequest, EnqueueItem, FinishItem } from "../ledger-requests.ts";
 import { queuedStatus } from "../ledger-requests.ts";
@@ -14,6 +13,7 @@ import type { SqlDatabase } from "./database.ts";
 import type { SqlDeadLetters } from "./dead-letter-store.ts";
 import { toDelivery } from "./delivery-row.ts";
 import { Finishing } from "./finishing.ts";
+import type { DueRows } from "./due-rows.ts";
 import { enqueueRow, Publisher } from "./publish-statements.ts";
 import { queueStatements } from "./queue-statements.ts";
 import { ReadyRows } from "./ready-rows.ts";
@@ -25,7 +25,8 @@ import { queueTopic, taskTopic } from "./topics.ts";
 export interface SqlLedgerOptions extends LedgerSurfaceOptions {
   readonly database: SqlDatabase;
   readonly namespace: string;
-  readonly clock: Clock;
+  /** Makes ready what has become due; the broker's. */
+  readonly due: DueRows;
   /** Takes what is given up on. */
   readonly letters: SqlDeadLetters;
   /** The result backend's side: counts groups, reads statuses. */
@@ -48,10 +49,10 @@ export class SqlLedger extends LedgerSurface {
   /** Joins the two sides. */
   constructor(options: SqlLedgerOptions) {
     super(options);
-    const { database, namespace, clock } = options;
+    const { database, namespace, due } = options;
     this.#options = options;
     this.#publisher = new Publisher(database, "enqueue");
-    this.#ready = new ReadyRows({ database, namespace, clock, withStatus: true });
+    this.#ready = new ReadyRows({ database, namespace, due, withStatus: true });
     this.#finishing = new Finishing({ ...options, enqueue: (items, tx) => this.enqueueBatch(items, tx) });
     this.#cancellation = new Cancellation(options);
     this.#waiting = queueStatements(database).waiting;
@@ -104,7 +105,7 @@ export class SqlLedger extends LedgerSurface {
 
   protected override replayBatch(request: ReplayRequest): Promise<readonly string[]> {
     return this.#options.letters.replayAs(request, (letter) => {
-      const { state, name, meta, groupId } = queuedStatus(replayedEnvelope(letter.envelope, 0));
+      const { state, name, meta, groupId } = queuedStatus(replayedEnvelope(letter.envelope, 0), this.limits);
       return { state, name, meta, groupId };
     });
   }

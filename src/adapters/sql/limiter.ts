@@ -9,7 +9,7 @@ import { LimiterSurface } from "../limiter-surface.ts";
 import { permitVerdict } from "../permit-verdict.ts";
 import { rounds } from "../repeats.ts";
 import { takeFrom } from "../token-bucket.ts";
-import type { DatabaseHold } from "./database-hold.ts";
+import type { SqlHold } from "./database.ts";
 import type { LimiterStatements } from "./limiter-statements.ts";
 import { limiterStatements } from "./limiter-statements.ts";
 
@@ -29,11 +29,11 @@ export interface SqlRateLimiterOptions {
 export class SqlRateLimiter extends LimiterSurface {
   /** The namespace of all its rows. */
   readonly namespace: string;
-  readonly #hold: DatabaseHold;
+  readonly #hold: SqlHold;
   readonly #statements: LimiterStatements;
 
   /** Made by the adapters' entry points. Closing it releases the hold. */
-  constructor(hold: DatabaseHold, options: SqlRateLimiterOptions = {}) {
+  constructor(hold: SqlHold, options: SqlRateLimiterOptions = {}) {
     super({
       ...options,
       what: `the ${hold.database.adapter} rate limiter`,

@@ -7,7 +7,7 @@ import type { GroupCommitOptions } from "../call-group.ts";
 import type { AcquireItem, LockRef, RenewItem, TransferCall } from "../lock-requests.ts";
 import { holdingOf } from "../lock-requests.ts";
 import { LocksSurface } from "../locks-surface.ts";
-import type { DatabaseHold } from "./database-hold.ts";
+import type { SqlHold } from "./database.ts";
 import type { ChangeStatement, LockStatements } from "./lock-statements.ts";
 import { LOCK_ROW_KEPT_MS, lockStatements } from "./lock-statements.ts";
 import { lockTopic } from "./topics.ts";
@@ -31,11 +31,11 @@ export class SqlLockStore extends LocksSurface {
   /** The namespace of all its rows. */
   readonly namespace: string;
   protected readonly wakes: KeyedWake<string> = new KeyedWake();
-  readonly #hold: DatabaseHold;
+  readonly #hold: SqlHold;
   readonly #statements: LockStatements;
 
   /** Made by the adapters' entry points. Closing it releases the hold. */
-  constructor(hold: DatabaseHold, options: SqlLockStoreOptions = {}) {
+  constructor(hold: SqlHold, options: SqlLockStoreOptions = {}) {
     super({
       ...options,
       what: `the ${hold.database.adapter} lock store`,

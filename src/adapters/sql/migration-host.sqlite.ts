@@ -1,14 +1,17 @@
-import type { Client, InStatement, Transaction } from "@libsql/client";
 import type { AppliedMigration, MigrationHost, MigrationSession } from "./migration.ts";
 import { LIBRARY_VERSION } from "./migration.ts";
 import { sqliteMigrations } from "./migrations.gen.ts";
 
-/** The part of a libsql client that migrating needs: the safe wrapper has it too. */
-export type MigratableClient = Pick<Client, "execute" | "transaction">;
-
 /** What runs single statements: a client, or a transaction on it. */
 interface Runner {
-  execute(statement: InStatement): ReturnType<Transaction["execute"]>;
+  execute(
+    statement: string | { readonly sql: string; args: (string | number)[] },
+  ): Promise<{ rows: readonly Readonly<Record<string, unknown>>[] }>;
+}
+
+/** What migrating needs: the safe client has it, and so has one of @libsql/client. */
+export interface MigratableClient extends Runner {
+  transaction(mode: "write"): Promise<Runner & { commit(): Promise<void>; close(): void }>;
 }
 
 /** Migrates the tables of a file. `BEGIN IMMEDIATE` lets one process in at a time. */
@@ -31,7 +34,7 @@ export function sqliteMigrationHost(client: MigratableClient, what: string): Mig
   };
 }
 
-function sessionOn(tx: Transaction): MigrationSession {
+function sessionOn(tx: Runner): MigrationSession {
   return {
     readLedger: () => readLedger(tx),
     run: async (statement) => {

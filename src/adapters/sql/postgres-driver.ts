@@ -24,6 +24,7 @@ import { PostgresGrowth } from "./postgres-growth.ts";
 import type { ListenHandlers } from "./postgres-listener.ts";
 import { PostgresListener } from "./postgres-listener.ts";
 import { postgresFailure } from "./postgres-failure.ts";
+import { PLAN_SETTINGS, refusesPlanSettings } from "./postgres-plans.ts";
 import { describePostgresUrl } from "./postgres-url.ts";
 import { PostgresTransactions } from "./postgres-transactions.ts";
 import { Signals } from "./signals.ts";
@@ -106,35 +107,54 @@ export async function withPostgresHost<T>(
   });
 }
 
+interface Connected {
+  readonly what: string;
+  readonly connectTimeoutMs: number;
+}
+
 /** Connects within the deadline, and hands the client on; it is closed when that fails. */
 async function connected<T>(
   url: string,
   options: PostgresOpenOptions,
-  use: (client: Sql, about: { readonly what: string; readonly connectTimeoutMs: number }) => Promise<T>,
+  use: (client: Sql, about: Connected) => Promise<T>,
 ): Promise<T> {
   const what = describePostgresUrl(url);
   const connectTimeoutMs = durationMs(options.connectTimeout ?? "10s", "connectTimeout", { min: 1 });
   const { default: postgres } = await loadDriver(() => import("postgres"), what, PACKAGES);
-  const client = postgres(url, {
+  const attempt = async (settings: Readonly<Record<string, string>>): Promise<T> => {
+    const client = postgres(url, clientOptions(options, connectTimeoutMs, settings));
+    try {
+      // The driver would go on for ever with a server that accepts and closes.
+      await withDeadline(client`select 1`, connectTimeoutMs, { message: `nothing came within ${connectTimeoutMs} ms` });
+      return await use(client, { what, connectTimeoutMs });
+    } catch (error) {
+      await client.end({ timeout: 0 });
+      throw error;
+    }
+  };
+  try {
+    return await attempt(PLAN_SETTINGS).catch((error: unknown) => {
+      if (!refusesPlanSettings(error)) throw error;
+      return attempt({});
+    });
+  } catch (error) {
+    throw connectError(error, what);
+  }
+}
+
+function clientOptions(options: PostgresOpenOptions, connectTimeoutMs: number, settings: Readonly<Record<string, string>>) {
+  return {
     max: options.maxConnections ?? 10,
     prepare: options.prepare ?? true,
     connect_timeout: Math.ceil(connectTimeoutMs / 1_000),
-    connection: { application_name: options.applicationName ?? "stem" },
+    connection: { ...settings, application_name: options.applicationName ?? "stem" },
     onnotice: () => {},
     // No statement has arrays in it. A connection that is lost while the driver asks for their types ends the process: nobody awaits that query.
     fetch_types: false,
     // The driver's own pauses grow to 20 seconds within a short outage; how often is asked at all is up to whoever repeats a call.
-    backoff: (failures) => Math.min(0.01 * 2 ** failures, LONGEST_RECONNECT_S),
+    backoff: (failures: number) => Math.min(0.01 * 2 ** failures, LONGEST_RECONNECT_S),
     ...(options.tls === undefined ? {} : { ssl: options.tls }),
-  });
-  try {
-    // The driver would go on for ever with a server that accepts and closes.
-    await withDeadline(client`select 1`, connectTimeoutMs, { message: `nothing came within ${connectTimeoutMs} ms` });
-    return await use(client, { what, connectTimeoutMs });
-  } catch (error) {
-    await client.end({ timeout: 0 });
-    throw connectError(error, what);
-  }
+  };
 }
 
 /**

@@ -16,9 +16,18 @@ export interface PostgresGrowthOptions {
 const LOOK_AFTER_ROWS = 500;
 const LOOK_AFTER_MS = 200;
 
-const GROWN = `select c.relname as name from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+// Of each table the columns that decide how it is searched. The long texts are none of them, and would take most of the time.
+const GROWN = `select c.relname as name, (select pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' order by a.attnum)
+    from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    and (a.atttypid in ('int4'::regtype, 'int8'::regtype)
+      or exists (select 1 from pg_catalog.pg_index i where i.indrelid = c.oid and a.attnum = any (i.indkey)))) as columns
+  from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   where n.nspname = $1 and c.relkind = 'r'
   and pg_catalog.pg_relation_size(c.oid) > 2 * c.relpages::bigint * pg_catalog.current_setting('block_size')::bigint`;
+
+// What matters is how large a table is. Thirty thousand rows, as the server would read by itself, took a tenth of its time in a busy minute; both
+// statements go together, which makes them one transaction.
+const COARSELY = "set local default_statistics_target = 10";
 
 /**
  * Has tables analysed as soon as they have doubled in size.
@@ -50,9 +59,9 @@ export class PostgresGrowth {
   async #look(): Promise<void> {
     const { client, schema, logger } = this.#options;
     try {
-      for (const { name } of await client.unsafe<{ name: string }[]>(GROWN, [schema])) {
+      for (const { name, columns } of await client.unsafe<{ name: string; columns: string }[]>(GROWN, [schema])) {
         // Another process may be at it already: then this one need not.
-        await client.unsafe(`analyze (skip_locked) ${quoted(schema)}.${quoted(name)}`);
+        await client.unsafe(`${COARSELY}; analyze (skip_locked) ${quoted(schema)}.${quoted(name)} (${columns})`);
       }
     } catch (error) {
       // Nothing depends on it but speed.

@@ -64,6 +64,11 @@ export class PostgresListener implements SignalSource {
     return this.#first;
   }
 
+  /** Whether its connection listens. */
+  get isStarted(): boolean {
+    return this.#client !== undefined;
+  }
+
   /** Nothing: the next listener will come soon. */
   rest(): void {}
 

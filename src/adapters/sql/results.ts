@@ -7,10 +7,11 @@ import type { TaskStatus } from "../../model/task-status.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { Duration } from "../../time/duration.ts";
 import type { GroupCommitOptions } from "../call-group.ts";
+import { jsonText } from "../json-form.ts";
 import type { GroupWrite, HeartbeatWrite, ReportWrite, StatusQuery, StatusWrite } from "../result-requests.ts";
 import type { ListedStatus } from "../results-surface.ts";
 import { ResultsSurface } from "../results-surface.ts";
-import type { DatabaseHold } from "./database-hold.ts";
+import type { SqlHold } from "./database.ts";
 import { Groups } from "./groups.ts";
 import { Heartbeats } from "./heartbeats.ts";
 import { offerJoin } from "./join-side.ts";
@@ -40,16 +41,17 @@ export class SqlResultBackend extends ResultsSurface {
   /** The namespace of all its rows. */
   readonly namespace: string;
   protected readonly wakes: KeyedWake<string> = new KeyedWake();
-  readonly #hold: DatabaseHold;
+  readonly #hold: SqlHold;
   readonly #statuses: Statuses;
   readonly #groups: Groups;
   readonly #heartbeats: Heartbeats;
 
   /** Made by the adapters' entry points. Closing it releases the hold. */
-  constructor(hold: DatabaseHold, options: SqlResultBackendOptions = {}) {
+  constructor(hold: SqlHold, options: SqlResultBackendOptions = {}) {
     super({
       ...options,
       what: `the ${hold.database.adapter} result backend`,
+      form: jsonText,
       transactions: true,
       groupCommit: options.groupCommit ?? {},
     });

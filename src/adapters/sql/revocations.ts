@@ -5,7 +5,7 @@ import { validateId } from "../../model/id.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { RevocationRow, RevocationWrite } from "../revocation-requests.ts";
 import { RevocationsSurface } from "../revocations-surface.ts";
-import type { DatabaseHold } from "./database-hold.ts";
+import type { SqlHold } from "./database.ts";
 import type { RevocationStatements, StoredRow } from "./revocation-statements.ts";
 import { revocationStatements } from "./revocation-statements.ts";
 import { revocationTopic } from "./topics.ts";
@@ -26,11 +26,11 @@ export interface SqlRevokeStoreOptions {
 export class SqlRevokeStore extends RevocationsSurface {
   /** The namespace of all its rows. */
   readonly namespace: string;
-  readonly #hold: DatabaseHold;
+  readonly #hold: SqlHold;
   readonly #statements: RevocationStatements;
 
   /** Made by the adapters' entry points. Closing it releases the hold. */
-  constructor(hold: DatabaseHold, options: SqlRevokeStoreOptions = {}) {
+  constructor(hold: SqlHold, options: SqlRevokeStoreOptions = {}) {
     super({ ...options, what: `the ${hold.database.adapter} revoke store`, transactions: true });
     this.#hold = hold;
     this.namespace = validateId(options.namespace ?? "stem", "a namespace");

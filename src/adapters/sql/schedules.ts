@@ -10,8 +10,7 @@ import type { Duration } from "../../time/duration.ts";
 import type { ClaimRef, CompleteItem } from "../schedule-requests.ts";
 import { claimKey } from "../schedule-requests.ts";
 import { SchedulesSurface } from "../schedules-surface.ts";
-import type { SqlDatabase } from "./database.ts";
-import type { DatabaseHold } from "./database-hold.ts";
+import type { SqlDatabase, SqlHold } from "./database.ts";
 import { databaseOf } from "./ledger-side.ts";
 import { ScheduleHistory } from "./schedule-history.ts";
 import { toClaim, toEntry } from "./schedule-row.ts";
@@ -38,13 +37,13 @@ export interface SqlScheduleStoreOptions {
 export class SqlScheduleStore extends SchedulesSurface {
   /** The namespace of all its rows. */
   readonly namespace: string;
-  readonly #hold: DatabaseHold;
+  readonly #hold: SqlHold;
   readonly #database: SqlDatabase;
   readonly #statements: ScheduleStatements;
   readonly #history: ScheduleHistory;
 
   /** Made by the adapters' entry points. Closing it releases the hold. */
-  constructor(hold: DatabaseHold, options: SqlScheduleStoreOptions = {}) {
+  constructor(hold: SqlHold, options: SqlScheduleStoreOptions = {}) {
     super({ ...options, what: `the ${hold.database.adapter} schedule store`, transactions: true });
     this.namespace = validateId(options.namespace ?? "stem", "a namespace");
     this.#hold = hold;

@@ -61,7 +61,7 @@ export function setStatement(database: SqlDatabase): SetStatement {
       set: { ...mergedStatus(tasks, next, now), seq: newPlace(tasks, now) },
       setWhere: accepts(tasks, next, now),
     }).returning({ id: tasks.id, signal });
-  });
+  }, { perRow: true, echo: ({ id }) => ({ id: String(id) }) });
 }
 
 /** What the batch gives, as an update sees it that found a row of that id. */

@@ -49,10 +49,14 @@ export interface SettleStatements {
 /** Makes the statements of a database. */
 export function settleStatements(database: SqlDatabase): SettleStatements {
   return {
-    remove: database.statement("settle.remove", REFS, (parts) => removal(parts).returning(settledOf(parts, BEFORE))),
-    clear: database.statement("settle.clear", REFS, (parts) => clearing(parts).returning(settledOf(parts, AFTER))),
-    removeWhole: database.statement("settle.removeWhole", REFS, (parts) => removal(parts).returning(wholeOf(parts, BEFORE))),
-    clearWhole: database.statement("settle.clearWhole", REFS, (parts) => clearing(parts).returning(wholeOf(parts, AFTER))),
+    remove: database.statement("settle.remove", REFS, (parts) => removal(parts).returning(settledOf(parts, BEFORE)), { perRow: true }),
+    clear: database.statement("settle.clear", REFS, (parts) => clearing(parts).returning(settledOf(parts, AFTER)), { perRow: true }),
+    removeWhole: database.statement("settle.removeWhole", REFS, (parts) => removal(parts).returning(wholeOf(parts, BEFORE)), {
+      perRow: true,
+    }),
+    clearWhole: database.statement("settle.clearWhole", REFS, (parts) => clearing(parts).returning(wholeOf(parts, AFTER)), {
+      perRow: true,
+    }),
 
     requeue: database.statement("settle.requeue", REQUEUE, ({ db, tables: { tasks }, args, dialect }) => {
       const { from, column } = args.items;
@@ -67,7 +71,7 @@ export function settleStatements(database: SqlDatabase): SettleStatements {
         ...settledOf({ tables: { tasks } }, AFTER),
         signal: dialect.signal,
       });
-    }),
+    }, { perRow: true }),
 
     // Repeating it can only move the end on by the time that the repetition took.
     extend: database.statement("extendLease", EXTEND, ({ db, tables: { tasks }, args, dialect }) => {
@@ -75,7 +79,7 @@ export function settleStatements(database: SqlDatabase): SettleStatements {
       const end = sql`${dialect.now} + ${column.leaseMs}`;
       return db.update(tasks).set({ phase: 2, dueAt: larger(sql`coalesce(${tasks.dueAt}, 0)`, end) }).from(from)
         .where(held(tasks, args.ns, args.items)).returning({ id: tasks.id, token: tasks.token, dueAt: tasks.dueAt });
-    }, { idempotent: true }),
+    }, { idempotent: true, perRow: true }),
   };
 }
 

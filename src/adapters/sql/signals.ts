@@ -4,6 +4,8 @@ import type { MaybePromise } from "../../async/maybe-promise.ts";
 export interface SignalSource {
   /** Hears from when this resolves; harmless when it does so already. Does not fail: what cannot be heard is found by looking from time to time. */
   start(): MaybePromise<void>;
+  /** Whether it hears already, so that starting it takes no time. @default false */
+  readonly isStarted?: boolean;
   /** Nobody listens for now. */
   rest(): void;
   /** Ends the hearing for good. */
@@ -37,6 +39,11 @@ export class Signals {
     this.#source = source(this);
   }
 
+  /** Whether listening begins at once. */
+  get listensAtOnce(): boolean {
+    return this.#source.isStarted === true;
+  }
+
   /** Calls back whenever one of the topics may have changed: from when the promise resolves until the returned function is called. */
   async listen(topics: Iterable<string>, onSignal: OnSignal): Promise<() => void> {
     const mine = Array.from(new Set(topics), (topic) => [hashTopic(topic), { topic, onSignal }] as const);
@@ -60,6 +67,12 @@ export class Signals {
   receive(payload: string): void {
     if (payload === ANYTHING) return this.receiveAnything();
     for (const hash of payload.split(",")) this.#notify(hash);
+  }
+
+  /** Tells this process's listeners of topics that it has written to itself. */
+  tell(topics: Iterable<string>): void {
+    if (this.#listeners.size === 0) return;
+    for (const topic of topics) this.#notify(hashTopic(topic));
   }
 
   /** Tells all of this process's listeners: anything may have changed. */

@@ -13,16 +13,18 @@ import type { Builder } from "./dialect.ts";
 import { sqliteDialect } from "./dialect.sqlite.ts";
 import type { Driver } from "./driver.ts";
 import { sqliteKit } from "./kit.sqlite.ts";
-import { loadDriver } from "../../async/load-driver.ts";
 import type { MigrateMode } from "./migrate.ts";
 import { prepareSchema } from "./migrate.ts";
 import type { MigrationHost } from "./migration.ts";
 import { sqliteMigrationHost } from "./migration-host.sqlite.ts";
 import type { SafeClientOptions } from "./sqlite-client.ts";
 import { SafeClient } from "./sqlite-client.ts";
+import { sqliteConnector } from "./sqlite-connection.ts";
 import { sqliteFailure } from "./sqlite-failure.ts";
-import { IN_MEMORY, libsqlUrl, sqlitePath } from "./sqlite-path.ts";
+import { IN_MEMORY, sqlitePath } from "./sqlite-path.ts";
+import { sqliteBuilder } from "./sqlite-session.ts";
 import { FileWatch } from "./sqlite-signals.ts";
+import { SqliteTransactions } from "./sqlite-transactions.ts";
 import { defineTables } from "./tables.ts";
 
 /** How a SQLite database is opened. */
@@ -44,12 +46,6 @@ export interface SqliteOpenOptions {
   readonly onTrip?: ((trip: Trip) => void) | undefined;
 }
 
-/** The packages that a SQLite store needs. */
-export const PACKAGES = ["drizzle-orm", "@libsql/client"] as const;
-
-// libsql's own wait blocks the event loop: it only bridges the moment in which another connection switches a page of the log.
-const NATIVE_WAIT_MS = 5;
-
 interface OpenFile {
   readonly client: SafeClient;
   readonly watch: FileWatch;
@@ -68,18 +64,16 @@ const openFiles = new Map<string, OpenFile>();
  */
 export async function openSqlite(location: string | URL, options: SqliteOpenOptions = {}): Promise<SqlDatabase> {
   const { path, file } = await held(location, options, (host) => prepareSchema(host, options.migrate ?? "auto"));
-  const { drizzle } = await loadDriver(() => import("drizzle-orm/libsql"), "a SQLite database", PACKAGES);
-  // Drizzle calls four methods of a client, and the safe one has them.
-  const database = drizzle({ client: file.client as unknown as Client });
+  const transactions = new SqliteTransactions(file.client);
   const driver: Driver = {
     adapter: "sqlite",
     prefix: "stem",
-    db: database,
+    db: sqliteBuilder(file.client),
     dialect: sqliteDialect,
     tables: defineTables(sqliteKit),
     signals: file.watch.join(),
     announces: false,
-    transaction: (work) => database.transaction((tx) => work(tx)),
+    transaction: (work) => transactions.run(work),
     join: (tx) => is(tx, BaseSQLiteDatabase) ? tx as Builder : undefined,
     failure: sqliteFailure,
     close: () => Promise.resolve(release(path, file)),
@@ -122,11 +116,10 @@ async function held<T>(
   const path = await sqlitePath(location, { create: options.migrate !== "check" });
   const what = path === IN_MEMORY ? "a SQLite database in memory" : `SQLite file "${path}"`;
   const settings = checkedSettings(options);
-  const libsql = await loadDriver(() => import("@libsql/client"), what, PACKAGES);
-  const file = hold(path, () => {
-    const client = libsql.createClient({ url: libsqlUrl(path), concurrency: 1, timeout: NATIVE_WAIT_MS });
-    return new SafeClient(client, { ...settings, inMemory: path === IN_MEMORY });
-  }, { what, logger: options.logger ?? consoleLogger });
+  const connect = await sqliteConnector(path, what);
+  const file = hold(path, () => new SafeClient(connect, { ...settings, inMemory: path === IN_MEMORY }), options.logger ?? consoleLogger);
+  // Others may have opened it with less.
+  if (options.synchronous === "full") file.client.demand("pragma synchronous = full");
   try {
     await file.client.prepare();
     return { path, file, prepared: await prepare(sqliteMigrationHost(file.client, what)) };
@@ -146,20 +139,16 @@ function checkedSettings({ synchronous = "normal", busyTimeout = "15s" }: Sqlite
   };
 }
 
-function hold(path: string, open: () => SafeClient, { what, logger }: { readonly what: string; readonly logger: Logger }): OpenFile {
+function hold(path: string, open: () => SafeClient, logger: Logger): OpenFile {
   const there = path === IN_MEMORY ? undefined : openFiles.get(path);
   if (there !== undefined) {
     there.holders += 1;
     return there;
   }
-  try {
-    const client = open();
-    const file = { client, watch: new FileWatch(client, { logger }), holders: 1 };
-    if (path !== IN_MEMORY) openFiles.set(path, file);
-    return file;
-  } catch (error) {
-    throw openError(error, what);
-  }
+  const client = open();
+  const file = { client, watch: new FileWatch(client, { logger }), holders: 1 };
+  if (path !== IN_MEMORY) openFiles.set(path, file);
+  return file;
 }
 
 function release(path: string, file: OpenFile): void {

@@ -1,10 +1,11 @@
-import { loadDriver } from "../../async/load-driver.ts";
 import type { MigrationView } from "./migration.ts";
 import { sqliteMigrationHost } from "./migration-host.sqlite.ts";
 import { sqliteMigrations } from "./migrations.gen.ts";
 import { SafeClient } from "./sqlite-client.ts";
-import { openError, PACKAGES } from "./sqlite-driver.ts";
-import { IN_MEMORY, isThere, libsqlUrl, sqlitePath } from "./sqlite-path.ts";
+import { sqliteConnector } from "./sqlite-connection.ts";
+import { openError } from "./sqlite-driver.ts";
+import { sqliteCode } from "./sqlite-failure.ts";
+import { IN_MEMORY, isThere, sqlitePath, sqliteUrl } from "./sqlite-path.ts";
 
 const BUSY_TIMEOUT_MS = 15_000;
 
@@ -21,10 +22,9 @@ export async function lookAtSqlite<T>(location: string | URL, work: (view: Migra
   if (path === IN_MEMORY || !await isThere(path)) {
     return await work({ what, migrations: sqliteMigrations, readLedger: () => Promise.resolve(undefined) });
   }
-  const { createClient } = await loadDriver(() => import("@libsql/client"), what, PACKAGES);
   const look = async (parameters: string): Promise<T> => {
-    const raw = createClient({ url: libsqlUrl(path, parameters), concurrency: 1, timeout: 5 });
-    const client = new SafeClient(raw, { busyTimeoutMs: BUSY_TIMEOUT_MS, onConnect: [] });
+    const connect = await sqliteConnector(sqliteUrl(path, parameters), what);
+    const client = new SafeClient(connect, { busyTimeoutMs: BUSY_TIMEOUT_MS, onConnect: [] });
     try {
       return await work(sqliteMigrationHost(client, what));
     } finally {
@@ -44,5 +44,6 @@ export async function lookAtSqlite<T>(location: string | URL, work: (view: Migra
 }
 
 function isWithoutWal(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "SQLITE_READONLY" || error.code === "SQLITE_CANTOPEN");
+  const code = sqliteCode(error);
+  return code === "SQLITE_READONLY" || code === "SQLITE_CANTOPEN";
 }

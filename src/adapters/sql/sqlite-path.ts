@@ -40,15 +40,9 @@ export async function isThere(path: string): Promise<boolean> {
   return await kindOf(path) === "file";
 }
 
-/**
- * Writes a path as the URL that libsql takes.
- *
- * @param parameters SQLite's own, such as `mode=ro`. libsql refuses them in its URL, but hands on a path that is one of SQLite's URLs.
- */
-export function libsqlUrl(path: string, parameters?: string): string {
-  if (path === IN_MEMORY) return IN_MEMORY;
-  const url = `file:${path.split("/").map(encodeURIComponent).join("/")}`;
-  return parameters === undefined ? url : `file:${encodeURIComponent(`${url}?${parameters}`)}`;
+/** Writes the path of a file as one of SQLite's URLs, with parameters such as `mode=ro`. */
+export function sqliteUrl(path: string, parameters: string): string {
+  return `file:${path.split("/").map(encodeURIComponent).join("/")}?${parameters}`;
 }
 
 function pathOf(location: string): string {

@@ -33,8 +33,8 @@ export class FileWatch {
   }
 
   /** Brings news to everyone. */
-  deliver(payload: string): void {
-    for (const member of this.#members) member.hear(payload);
+  deliver(topics: Iterable<string>): void {
+    for (const member of this.#members) member.hear(topics);
   }
 
   /** Looks while at least one member listens. Resolves when writes from then on will be noticed. */
@@ -100,13 +100,13 @@ class FileSignals extends Signals {
   }
 
   /** Tells everyone on the file what this one wrote. */
-  override receive(payload: string): void {
-    this.#watch.deliver(payload);
+  override tell(topics: Iterable<string>): void {
+    this.#watch.deliver(topics);
   }
 
   /** Tells this one's listeners. */
-  hear(payload: string): void {
-    super.receive(payload);
+  hear(topics: Iterable<string>): void {
+    super.tell(topics);
   }
 
   #listen(listening: boolean): Promise<void> {

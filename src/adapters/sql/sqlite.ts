@@ -1,7 +1,7 @@
 import type { Adapter, AdapterSupport } from "../../contracts/adapter.ts";
 import type { SqlBrokerOptions } from "./broker.ts";
 import { SqlBroker } from "./broker.ts";
-import { holding } from "./database-hold.ts";
+import { holding } from "../database-hold.ts";
 import type { SqlRateLimiterOptions } from "./limiter.ts";
 import { SqlRateLimiter } from "./limiter.ts";
 import type { SqlLockStoreOptions } from "./locks.ts";

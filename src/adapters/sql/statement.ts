@@ -1,4 +1,4 @@
-import type { ArgumentsOf, Shape, ValuesOf } from "./arguments.ts";
+import type { ArgumentsOf, Bound, RowShape, RowValues, Shape, ValuesOf } from "./arguments.ts";
 import { argumentsOf, bindValues } from "./arguments.ts";
 import type { Builder, Dialect } from "./dialect.ts";
 import type { Tables } from "./tables.ts";
@@ -23,8 +23,10 @@ export interface Preparable<Row> {
 
 /** A compiled statement. */
 export interface Prepared<Row> {
-  /** Runs it with values for its placeholders. */
+  /** Runs it with values for its placeholders: each batch as one JSON text. */
   execute(values: Readonly<Record<string, unknown>>): Promise<readonly Row[]>;
+  /** Runs it with each batch as it is, where the driver knows better than to make JSON of it. */
+  executeRows?(values: Readonly<Record<string, unknown>>, options: StatementOptions<Row>): Promise<readonly Row[]>;
 }
 
 /** How a statement is run. */
@@ -36,9 +38,19 @@ export interface RunOptions {
 }
 
 /** How a statement behaves. */
-export interface StatementOptions {
+export interface StatementOptions<Row = unknown> {
   /** Whether running it twice does what running it once does: then it is repeated when a connection was lost under it. @default false */
   readonly idempotent?: boolean | undefined;
+  /**
+   * Whether it writes, and what it does for a row of its batch depends on no other row of it: then a large batch may go in pieces, which commit
+   * together. @default false
+   */
+  readonly perRow?: boolean | undefined;
+  /**
+   * What it gives back for a row of its batch that it wrote, where the batch says it all: then a driver that hears how many rows were written
+   * need not ask which, as long as these are all. @default it has to be asked for
+   */
+  readonly echo?: ((row: RowValues<RowShape>) => Row) | undefined;
 }
 
 /** A statement with fixed text: compiled on first use, then run with values. Made by the database; see there. */
@@ -57,7 +69,7 @@ export interface Statement<S extends Shape, Row> {
 export class StatementTemplate<S extends Shape, Row> {
   readonly name: string;
   readonly idempotent: boolean;
-  readonly #shape: S;
+  readonly #options: StatementOptions<Row>;
   readonly #build: (parts: StatementParts<S>) => Preparable<Row>;
   readonly #dialect: Dialect;
   readonly #tables: Tables;
@@ -68,11 +80,11 @@ export class StatementTemplate<S extends Shape, Row> {
   constructor(
     name: string,
     build: (parts: StatementParts<S>) => Preparable<Row>,
-    options: StatementOptions & { readonly shape: S; readonly dialect: Dialect; readonly tables: Tables; readonly prefix: string },
+    options: StatementOptions<Row> & { readonly shape: S; readonly dialect: Dialect; readonly tables: Tables; readonly prefix: string },
   ) {
     this.name = name;
     this.idempotent = options.idempotent ?? false;
-    this.#shape = options.shape;
+    this.#options = options;
     this.#build = build;
     this.#dialect = options.dialect;
     this.#tables = options.tables;
@@ -80,12 +92,15 @@ export class StatementTemplate<S extends Shape, Row> {
     this.#args = argumentsOf(options.shape, options.dialect);
   }
 
-  bind(values: ValuesOf<S>): Record<string, string | number | null> {
-    return bindValues(this.#shape, values);
+  /** Runs it where the builder does, with the values of its shape and of the arguments that every execution supplies. */
+  execute(db: Builder, values: ValuesOf<S>, supplied: Bound): Promise<readonly Row[]> {
+    const prepared = this.#preparedOn(db);
+    if (prepared.executeRows !== undefined) return prepared.executeRows({ ...values, ...supplied }, this.#options);
+    return prepared.execute({ ...bindValues(this.#args, values), ...supplied });
   }
 
   /** Compiled once for each builder: Drizzle ties a compiled statement to where it runs. */
-  prepared(db: Builder): Prepared<Row> {
+  #preparedOn(db: Builder): Prepared<Row> {
     let prepared = this.#prepared.get(db);
     if (prepared === undefined) this.#prepared.set(db, prepared = this.#compile(db));
     return prepared;

@@ -1,12 +1,12 @@
 /** Writes rows to a shared SQLite file for a while, and tells how many were acknowledged: `write-rows.ts PATH WRITER MILLISECONDS`. */
 
 import process from "node:process";
-import { createClient } from "@libsql/client";
 import { SafeClient } from "../../../src/adapters/sql/sqlite-client.ts";
+import { sqliteConnector } from "../../../src/adapters/sql/sqlite-connection.ts";
 import { waitForStart } from "../../support/child.ts";
 
 const [path = "", writer = "", milliseconds = "0"] = process.argv.slice(2);
-const client = new SafeClient(createClient({ url: `file:${path}`, concurrency: 1, timeout: 5 }), {
+const client = new SafeClient(await sqliteConnector(path, "the file"), {
   busyTimeoutMs: 15_000,
   onConnect: ["pragma journal_mode = wal", "pragma synchronous = normal"],
 });
