@@ -6,14 +6,31 @@ import { DEFAULT_LEASE_MS, validateEnvelope } from "../model/envelope.ts";
 import { show, validateId } from "../model/id.ts";
 import { toText } from "../model/json-text.ts";
 import { validateInteger } from "../model/numbers.ts";
+import type { JsonForm } from "./json-form.ts";
+import type { RepeatOptions } from "./repeats.ts";
 import { storableText, validateDistinctIds, validateList, validateMs } from "./validation.ts";
 
-/** An envelope on its way into a store. */
-export interface PublishItem {
+/** An envelope on its way into a store, which keeps it as `Json`: as text, unless it says otherwise. */
+export interface PublishItem<Json = string> {
   /** A shallow copy: its own numbers and strings stay as they were when `publish` was called. Read objects from `text`. */
   readonly envelope: Envelope;
-  /** The whole envelope as JSON text. */
-  readonly text: string;
+  /** The whole envelope as the store keeps it. */
+  readonly text: Json;
+}
+
+/** An envelope that comes again under an id is not taken in once more. */
+export const repeatedEnvelope: RepeatOptions<PublishItem<unknown>, boolean> = {
+  idOf: ({ envelope }) => envelope.id,
+  keyOf: ({ envelope }) => envelope.id,
+  repeated: false,
+};
+
+/** How a store keeps envelopes. */
+export interface EnvelopeLimits<Json = string> {
+  /** The most characters of JSON text that one envelope may have. */
+  readonly maxEnvelopeLength: number;
+  /** As what it keeps them. */
+  readonly form: JsonForm<Json>;
 }
 
 /** A claim whose options were checked and filled in. */
@@ -85,25 +102,25 @@ export interface ReplayRequest {
 }
 
 /**
- * Checks envelopes and turns them into text, before anything is written.
+ * Checks envelopes and takes them in, before anything is written.
  *
  * @throws {ConfigError} that names the first field that cannot be used.
- * @throws {PayloadError} when an envelope has no JSON text, or more than `maxLength` characters of it.
+ * @throws {PayloadError} when an envelope has no JSON text, or more than `maxEnvelopeLength` characters of it.
  */
-export function toPublishItems(envelopes: readonly Envelope[], maxLength: number): readonly PublishItem[] {
-  return validateList(envelopes, "the envelopes to publish").map((envelope) => toPublishItem(envelope, maxLength));
+export function toPublishItems<Json>(envelopes: readonly Envelope[], limits: EnvelopeLimits<Json>): readonly PublishItem<Json>[] {
+  return validateList(envelopes, "the envelopes to publish").map((envelope) => toPublishItem(envelope, limits));
 }
 
-/** Checks one envelope and turns it into text; see {@link toPublishItems}. */
-export function toPublishItem(given: Envelope, maxLength: number): PublishItem {
+/** Checks one envelope and takes it in; see {@link toPublishItems}. */
+export function toPublishItem<Json>(given: Envelope, { form, maxEnvelopeLength }: EnvelopeLimits<Json>): PublishItem<Json> {
   // What is checked is what is kept, whatever the caller does with its own meanwhile.
   const envelope = { ...given };
   validateEnvelope(envelope);
-  const what = `task ${show(envelope.name)} with id ${show(envelope.id)}`;
+  const what = (): string => `task ${show(envelope.name)} with id ${show(envelope.id)}`;
   // The JSON text of an object leaves out what has none: the task would run without its arguments.
   if (envelope.args !== undefined) requireText(envelope.args, what);
-  // Values without JSON text inside the envelope throw here; the envelope itself is an object and always has one.
-  return { envelope, text: toText(envelope, what, maxLength) ?? "" };
+  // Values without JSON text inside the envelope throw here.
+  return { envelope, text: form.take(envelope, what, maxEnvelopeLength) };
 }
 
 /** Checks and fills in the options of a claim. */
@@ -195,7 +212,7 @@ export function toReplayRequest(options: ReplayOptions = {}): ReplayRequest {
   };
 }
 
-function requireText(value: unknown, what: string): void {
+function requireText(value: unknown, what: () => string): void {
   if (typeof value !== "function" && typeof value !== "symbol") return;
-  throw new PayloadError(`Cannot store the arguments of ${what}: a ${typeof value} has no JSON text`);
+  throw new PayloadError(`Cannot store the arguments of ${what()}: a ${typeof value} has no JSON text`);
 }

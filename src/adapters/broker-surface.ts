@@ -1,6 +1,7 @@
 import { PayloadError } from "../errors.ts";
 import type { KeyedWake } from "../async/keyed-wake.ts";
 import type { MaybePromise } from "../async/maybe-promise.ts";
+import { passOn } from "../async/maybe-promise.ts";
 import type {
   Broadcast,
   Broker,
@@ -21,8 +22,8 @@ import { toText } from "../model/json-text.ts";
 import { validateInteger } from "../model/numbers.ts";
 import type { TaskFailure } from "../model/task-failure.ts";
 import { BroadcastFeed } from "./broadcast-feed.ts";
-import type { ClaimRequest, ExtendItem, PauseItem, PublishItem, SettleItem } from "./broker-requests.ts";
-import { toClaimRequest, toExtendItems, toPauseItem, toPublishItems, toSettleItems } from "./broker-requests.ts";
+import type { ClaimRequest, EnvelopeLimits, ExtendItem, PauseItem, PublishItem, SettleItem } from "./broker-requests.ts";
+import { repeatedEnvelope, toClaimRequest, toExtendItems, toPauseItem, toPublishItems, toSettleItems } from "./broker-requests.ts";
 import type { GroupCommitOptions } from "./call-group.ts";
 import { CallGroup } from "./call-group.ts";
 import type { ClaimSource } from "./claim-loop.ts";
@@ -31,12 +32,16 @@ import type { Ahead } from "./consumption.ts";
 import { Consumption, toConsumeRequest } from "./consumption.ts";
 import type { DeadLetterPrimitives } from "./dead-letters-surface.ts";
 import { DeadLettersSurface } from "./dead-letters-surface.ts";
+import type { JsonForm } from "./json-form.ts";
+import type { RepeatOptions } from "./repeats.ts";
 import { withoutRepeats } from "./repeats.ts";
 import type { StoreSurfaceOptions } from "./store-surface.ts";
 import { DEFAULT_MAX_TEXT_LENGTH, StoreSurface } from "./store-surface.ts";
 
 /** What a broker class tells its surface. */
-export interface BrokerSurfaceOptions extends StoreSurfaceOptions {
+export interface BrokerSurfaceOptions<Json = string> extends StoreSurfaceOptions {
+  /** As what it keeps envelopes. */
+  readonly form: JsonForm<Json>;
   /** The most characters of JSON text that one envelope or broadcast may have. @default 4 MiB */
   readonly maxEnvelopeLength?: number | undefined;
   /** How calls made at the same time share round trips. @default each goes by itself */
@@ -50,13 +55,16 @@ export interface BrokerSurfaceOptions extends StoreSurfaceOptions {
  *
  * The order of claims is the same in every store: by priority, then by publication. An envelope keeps its place through delay, retry,
  * `nack` and redelivery; a replayed dead letter is a new publication.
+ *
+ * `Json` is as what the store keeps envelopes.
  */
-export abstract class BrokerSurface extends StoreSurface implements Broker {
+export abstract class BrokerSurface<Json = string> extends StoreSurface implements Broker {
   /** The tasks that were given up on. */
   readonly deadLetters: DeadLetters;
   /** The most characters of JSON text that one envelope or broadcast may have. */
   protected readonly maxEnvelopeLength: number;
-  readonly #publishing: CallGroup<PublishItem, boolean>;
+  readonly #form: JsonForm<Json>;
+  readonly #publishing: CallGroup<PublishItem<Json>, boolean>;
   readonly #settling: CallGroup<SettleItem, boolean>;
   readonly #extending: CallGroup<ExtendItem, number | undefined>;
   readonly #consumptions = new Set<Consumption>();
@@ -64,9 +72,10 @@ export abstract class BrokerSurface extends StoreSurface implements Broker {
   readonly #claims = new Set<Promise<unknown>>();
 
   /** Prepares the surface; nothing is connected. */
-  constructor(options: BrokerSurfaceOptions) {
+  constructor(options: BrokerSurfaceOptions<Json>) {
     super(options);
-    const { groupCommit } = options;
+    const { groupCommit, form } = options;
+    this.#form = form;
     this.maxEnvelopeLength = options.maxEnvelopeLength ?? DEFAULT_MAX_TEXT_LENGTH;
     this.deadLetters = new DeadLettersSurface(() => {
       this.requireOpen();
@@ -75,7 +84,7 @@ export abstract class BrokerSurface extends StoreSurface implements Broker {
     this.#publishing = new CallGroup({
       name: "publish",
       groupCommit,
-      lengthOf: (item) => item.text.length,
+      lengthOf: (item) => form.lengthOf(item.text),
       run: (items) => this.#publishOnce(items),
     });
     this.#settling = new CallGroup({ name: "settle", groupCommit, run: (items) => this.#settleOnce(items) });
@@ -83,17 +92,19 @@ export abstract class BrokerSurface extends StoreSurface implements Broker {
   }
 
   /** Accepts envelopes, all or none. Answers one boolean each, in order: false for ids that are known, and for later items of an id. */
-  async publish(envelopes: readonly Envelope[], options?: WriteOptions): Promise<readonly boolean[]> {
-    const tx = this.transactionOf(options);
-    const items = toPublishItems(envelopes, this.maxEnvelopeLength);
-    if (items.length === 0) return [];
-    return tx === undefined ? this.#publishing.call(items) : this.#publishOnce(items, tx);
+  publish(envelopes: readonly Envelope[], options?: WriteOptions): Promise<readonly boolean[]> {
+    return passOn(() => {
+      const tx = this.transactionOf(options);
+      const items = toPublishItems(envelopes, this.envelopeLimits);
+      if (items.length === 0) return Promise.resolve([]);
+      return tx === undefined ? this.#publishing.call(items) : this.#publishOnce(items, tx);
+    });
   }
 
   /** Hands out claimable envelopes, or waits for them. */
   async claim(options: ClaimOptions): Promise<readonly Delivery[]> {
     this.requireOpen();
-    return claimOrWait(toClaimRequest(options), this.claimSource((request) => this.claimNow(request)));
+    return await claimOrWait(toClaimRequest(options), this.claimSource((request) => this.claimNow(request)));
   }
 
   /** Carries out many decisions. Answers one boolean each, in order: false when the delivery was stale. */
@@ -101,7 +112,7 @@ export abstract class BrokerSurface extends StoreSurface implements Broker {
     const tx = this.transactionOf(options);
     const items = toSettleItems(requests);
     if (items.length === 0) return [];
-    return tx === undefined ? this.#settling.call(items) : this.#settleOnce(items, tx);
+    return await (tx === undefined ? this.#settling.call(items) : this.#settleOnce(items, tx));
   }
 
   /** Settles one delivery as done. False when it was stale. */
@@ -128,7 +139,7 @@ export abstract class BrokerSurface extends StoreSurface implements Broker {
   async extendLease(deliveries: readonly Delivery[], leaseMs: number): Promise<readonly (number | undefined)[]> {
     this.requireOpen();
     const items = toExtendItems(deliveries, leaseMs);
-    return items.length === 0 ? [] : this.#extending.call(items);
+    return items.length === 0 ? [] : await this.#extending.call(items);
   }
 
   /** Claims one after the other, until the signal aborts or the broker is closed; bad options are told by the first step. */
@@ -215,7 +226,7 @@ export abstract class BrokerSurface extends StoreSurface implements Broker {
    * Accepts envelopes, all or none; no id comes twice. Wakes the claims that wait on their queues, also for those that are hidden yet.
    * Any number may come: a store that must split them does so inside one transaction.
    */
-  protected abstract publishBatch(items: readonly PublishItem[], tx?: object): Promise<readonly boolean[]>;
+  protected abstract publishBatch(items: readonly PublishItem<Json>[], tx?: object): Promise<readonly boolean[]>;
   /** Claims what is claimable now, nothing of a paused queue. The objects it returns are fresh. */
   protected abstract claimNow(request: ClaimRequest): Promise<readonly Delivery[]>;
   /** Carries out decisions, all or none of those that are not stale; no pair of id and token comes twice. Wakes as publishing does. */
@@ -253,12 +264,23 @@ export abstract class BrokerSurface extends StoreSurface implements Broker {
     return () => undefined;
   }
 
+  /** Whether {@link BrokerSurface.listenFor} needs no time for these queues. Default: as if it did. */
+  protected listensAtOnce(_queues: readonly string[]): boolean {
+    return false;
+  }
+
+  /** What envelopes are held to. */
+  protected get envelopeLimits(): EnvelopeLimits<Json> {
+    return { form: this.#form, maxEnvelopeLength: this.maxEnvelopeLength };
+  }
+
   /** What a waiting claim needs; a ledger passes its own way of claiming. */
   protected claimSource(claimNow: ClaimSource["claimNow"]): ClaimSource {
     return {
       claimNow: (request) => this.#untilAnswered(claimNow(request)),
       nextDueIn: (queues) => this.nextDueIn(queues),
       listenFor: (queues) => this.listenFor(queues),
+      listensAtOnce: (queues) => this.listensAtOnce(queues),
       wakes: this.wakes,
       clock: this.clock,
       pollMs: this.pollMs,
@@ -286,17 +308,12 @@ export abstract class BrokerSurface extends StoreSurface implements Broker {
     }
   }
 
-  #publishOnce(items: readonly PublishItem[], tx?: object): Promise<readonly boolean[]> {
-    return withoutRepeats(items, { idOf: envelopeId, keyOf: envelopeId, repeated: false, run: (some) => this.publishBatch(some, tx) });
+  #publishOnce(items: readonly PublishItem<Json>[], tx?: object): Promise<readonly boolean[]> {
+    return withoutRepeats(items, repeatedEnvelope, (some) => this.publishBatch(some, tx));
   }
 
   #settleOnce(items: readonly SettleItem[], tx?: object): Promise<readonly boolean[]> {
-    return withoutRepeats(items, {
-      idOf: (item) => item.id,
-      keyOf: (item) => `${item.token} ${item.id}`,
-      repeated: false,
-      run: (some) => this.settleBatch(some, tx),
-    });
+    return withoutRepeats(items, repeatedDelivery, (some) => this.settleBatch(some, tx));
   }
 
   async #claimAhead(request: ClaimRequest): Promise<readonly Ahead[]> {
@@ -318,6 +335,8 @@ export abstract class BrokerSurface extends StoreSurface implements Broker {
   }
 }
 
-function envelopeId({ envelope }: PublishItem): string {
-  return envelope.id;
-}
+const repeatedDelivery: RepeatOptions<SettleItem, boolean> = {
+  idOf: ({ id }) => id,
+  keyOf: ({ id, token }) => `${token} ${id}`,
+  repeated: false,
+};

@@ -6,6 +6,8 @@ export interface GroupCommitOptions {
   readonly maxCalls?: number;
   /** How much at most one carries, in characters of JSON text; a call that is larger alone goes alone. @default 4 MiB */
   readonly maxLength?: number;
+  /** How many round trips are under way at once; more than one only where a store carries them out in the order in which they were sent. @default 1, on Redis 2 */
+  readonly maxInFlight?: number;
 }
 
 /** What a {@link CallGroup} does. */
@@ -37,6 +39,8 @@ export class CallGroup<I, O> {
       name: options.name,
       maxItems: groupCommit.maxCalls ?? 1_000,
       maxBytes: groupCommit.maxLength ?? 4 * 1024 * 1024,
+      concurrency: groupCommit.maxInFlight ?? 1,
+      shareOut: true,
       sizeOf: (items) => items.reduce((sum, item) => sum + itemLength + (lengthOf?.(item) ?? 0), 0),
       run: (calls) => runTogether(calls, run),
     });

@@ -12,6 +12,8 @@ export interface ClaimSource {
   readonly nextDueIn: (queues: readonly string[]) => Promise<number | undefined>;
   /** Makes sure that news of these queues reach `wakes` from now on; returns what ends that. */
   readonly listenFor: (queues: readonly string[]) => MaybePromise<() => void>;
+  /** Whether listening begins at once: then the look before it would tell nothing that the one behind it does not. @default never */
+  readonly listensAtOnce?: (queues: readonly string[]) => boolean;
   /** Notified by queue name whenever something may have become claimable, or may fall due sooner than before. */
   readonly wakes: KeyedWake<string>;
   /** Measures the wait. */
@@ -31,8 +33,10 @@ const shortestWaitMs = 1;
  */
 export async function claimOrWait(request: ClaimRequest, source: ClaimSource): Promise<readonly Delivery[]> {
   if (request.signal?.aborted) return [];
-  const deliveries = await source.claimNow(request);
-  if (deliveries.length > 0 || request.waitMs === 0) return deliveries;
+  if (request.waitMs === 0 || source.listensAtOnce?.(request.queues) !== true) {
+    const deliveries = await source.claimNow(request);
+    if (deliveries.length > 0 || request.waitMs === 0) return deliveries;
+  }
   return waitAndClaim(request, source);
 }
 

@@ -3,39 +3,35 @@ import type { CancelOutcome, Completion } from "../contracts/task-ledger.ts";
 import type { Delivery } from "../model/delivery.ts";
 import type { Envelope } from "../model/envelope.ts";
 import { groupResultOf, owedTo } from "../model/owed.ts";
-import { show } from "../model/id.ts";
-import { toText } from "../model/json-text.ts";
 import type { TaskFailure } from "../model/task-failure.ts";
 import { isTerminal } from "../model/task-state.ts";
 import type { TaskStatus } from "../model/task-status.ts";
-import type { PublishItem, SettleItem } from "./broker-requests.ts";
+import type { EnvelopeLimits, PublishItem, SettleItem } from "./broker-requests.ts";
 import { toPublishItem, toSettleItem } from "./broker-requests.ts";
 import type { ReportWrite, StatusLimits, StatusWrite } from "./result-requests.ts";
-import { metaText, toReportWrite, toTtlMs } from "./result-requests.ts";
+import { take, takeMeta, toReportWrite, toTtlMs } from "./result-requests.ts";
 import { validateList } from "./validation.ts";
 
-/** What a ledger holds its texts to. */
-export interface LedgerLimits {
-  /** The most characters of JSON text that one envelope may have. */
-  readonly maxEnvelopeLength: number;
+/** What a ledger holds its envelopes and statuses to. */
+export interface LedgerLimits<Json = string> extends EnvelopeLimits<Json> {
   /** What statuses are held to. */
-  readonly status: StatusLimits;
+  readonly status: StatusLimits<Json>;
 }
 
 /** An envelope on its way into a ledger, with its status `queued`. */
-export interface EnqueueItem extends PublishItem {
+export interface EnqueueItem<Json = string> extends PublishItem<Json> {
   /** What to record when it is accepted. */
-  readonly status: StatusWrite;
+  readonly status: StatusWrite<Json>;
 }
 
-/** A completion on its way into a ledger, checked and as text. */
-export interface FinishItem {
+/** A completion on its way into a ledger, checked. */
+export interface FinishItem<Json = string> {
   /** What becomes of the envelope. */
   readonly settle: SettleItem;
   /** What to record, see `finishVerdict`; absent leaves what is on record, and carries out the rest. Its attempt is given. */
-  readonly status: StatusWrite | undefined;
+  readonly status: StatusWrite<Json> | undefined;
   /** What to publish when the status was not refused. Those whose ids are known are left out. */
-  readonly followUps: readonly EnqueueItem[];
+  readonly followUps: readonly EnqueueItem<Json>[];
   /** What to tell the group when the status was not refused; absent when it has none, or the task has not ended. */
   readonly report: ReportWrite | undefined;
   /** The group, which is told the state on record when the status was refused and has ended. */
@@ -43,23 +39,27 @@ export interface FinishItem {
 }
 
 /** Checks an envelope and prepares its status. */
-export function toEnqueueItem(envelope: Envelope, limits: LedgerLimits): EnqueueItem {
-  const item = toPublishItem(envelope, limits.maxEnvelopeLength);
-  return { envelope: item.envelope, text: item.text, status: queuedStatus(envelope) };
+export function toEnqueueItem<Json>(given: Envelope, limits: LedgerLimits<Json>): EnqueueItem<Json> {
+  const { envelope, text } = toPublishItem(given, limits);
+  return { envelope, text, status: queuedStatus(envelope, limits) };
 }
 
-/** The status of an envelope that waits. The envelope was checked, and its meta is a part of its text. */
-export function queuedStatus({ id, name, queue, attempt, meta, groupId }: Envelope): StatusWrite {
-  return statusOf({ id, state: "queued", attempt, name, queue, groupId, meta: JSON.stringify(meta), worker: undefined });
+/** The status of an envelope that waits. The envelope was checked, and its meta is a part of it. */
+export function queuedStatus<Json>(
+  { id, name, queue, attempt, meta, groupId }: Envelope,
+  { form, maxEnvelopeLength }: EnvelopeLimits<Json>,
+): StatusWrite<Json> {
+  const kept = form.take(meta, "the meta of an envelope", maxEnvelopeLength);
+  return statusOf({ id, state: "queued", attempt, name, queue, groupId, meta: kept, worker: undefined });
 }
 
 /** The status of a task that was handed out. The delivery comes from the store. */
-export function runningStatus({ envelope: { id, name, queue, attempt, groupId }, consumer: worker }: Delivery): StatusWrite {
-  return statusOf({ id, state: "running", attempt, name, queue, groupId, meta: undefined, worker });
+export function runningStatus({ envelope: { id, name, queue, attempt, groupId }, consumer: worker }: Delivery): StatusWrite<never> {
+  return statusOf<never>({ id, state: "running", attempt, name, queue, groupId, meta: undefined, worker });
 }
 
 /** Checks a completion, and that its parts go together. */
-export function toFinishItem(completion: Completion, limits: LedgerLimits): FinishItem {
+export function toFinishItem<Json>(completion: Completion, limits: LedgerLimits<Json>): FinishItem<Json> {
   const { delivery, settlement, followUps = [] } = validateCompletion(completion);
   const report = groupReport(completion);
   return {
@@ -72,7 +72,7 @@ export function toFinishItem(completion: Completion, limits: LedgerLimits): Fini
 }
 
 /** What is still owed to a task that was claimed although its status has ended, see `owedTo`. */
-export function toOwedItem(delivery: Delivery, ended: TaskStatus, limits: LedgerLimits): FinishItem {
+export function toOwedItem<Json>(delivery: Delivery, ended: TaskStatus, limits: LedgerLimits<Json>): FinishItem<Json> {
   const { envelope } = delivery;
   const { settlement, followUps } = owedTo(envelope, ended);
   return {
@@ -85,7 +85,7 @@ export function toOwedItem(delivery: Delivery, ended: TaskStatus, limits: Ledger
 }
 
 /** What a group is told of a status on record; `undefined` when the task has not ended. */
-export function reportOf(status: TaskStatus, groupId: string, limits: StatusLimits): ReportWrite | undefined {
+export function reportOf(status: TaskStatus, groupId: string, limits: StatusLimits<unknown>): ReportWrite | undefined {
   const result = groupResultOf(status);
   return result === undefined ? undefined : toReportWrite({ ...result, groupId }, limits);
 }
@@ -104,17 +104,19 @@ export function repeatedCancel(first: CancelOutcome, { waitingOnly }: CancelRequ
 }
 
 /** The status that a completion asks for. Written out like {@link statusOf}, and for the same reason. */
-function endedStatus({ delivery: { envelope, consumer }, status }: Completion, limits: StatusLimits): StatusWrite {
+function endedStatus<Json>(
+  { delivery: { envelope, consumer }, status }: Completion,
+  limits: StatusLimits<Json>,
+): StatusWrite<Json> {
   const { id, attempt, name, queue, groupId, resultTtlMs } = envelope;
   const { state, payload, error, meta, ttlMs = resultTtlMs } = status;
-  const what = `of task ${show(id)}`;
   return {
     id,
     state,
     attempt,
-    payload: toText(payload, `the payload ${what}`, limits.maxLength),
-    error: toText(error, `the error ${what}`, limits.maxLength),
-    meta: metaText(meta, `the meta ${what}`, limits),
+    payload: payload === undefined ? undefined : take(payload, { field: "payload", id, limits }),
+    error: error === undefined ? undefined : take(error, { field: "error", id, limits }),
+    meta: meta === undefined ? undefined : takeMeta(meta, { field: "meta", id, limits }),
     progress: undefined,
     name,
     queue,
@@ -125,9 +127,9 @@ function endedStatus({ delivery: { envelope, consumer }, status }: Completion, l
 }
 
 // Written out, because a literal that begins with a spread is several times slower to make, and this is made for every task.
-function statusOf(
-  { id, state, attempt, name, queue, groupId, meta, worker }: Omit<StatusWrite, "payload" | "error" | "progress" | "ttlMs">,
-): StatusWrite {
+function statusOf<Json>(
+  { id, state, attempt, name, queue, groupId, meta, worker }: Omit<StatusWrite<Json>, "payload" | "error" | "progress" | "ttlMs">,
+): StatusWrite<Json> {
   return {
     id,
     state,

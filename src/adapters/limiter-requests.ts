@@ -86,7 +86,7 @@ export function toRateItem({ key, limit, per, burst = limit, tokens = 1 }: RateL
 }
 
 /** Tells the answer of a bucket. */
-export function toRateDecision({ isAllowed, waitUs }: BucketAnswer): RateDecision {
+export function toRateDecision({ isAllowed, waitUs }: Omit<BucketAnswer, "fullAtUs">): RateDecision {
   return { allowed: isAllowed, retryAfterMs: isAllowed ? 0 : Math.ceil(waitUs / 1_000) };
 }
 

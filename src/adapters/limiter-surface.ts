@@ -5,6 +5,7 @@ import type { GroupCommitOptions } from "./call-group.ts";
 import { CallGroup } from "./call-group.ts";
 import type { PermitItem, PermitRef, RateItem, RenewItem } from "./limiter-requests.ts";
 import { toPermitItems, toPermitRefs, toRateItem, toRateItems, toRenewItems } from "./limiter-requests.ts";
+import type { RepeatOptions } from "./repeats.ts";
 import { withoutRepeats } from "./repeats.ts";
 import type { StoreSurfaceOptions } from "./store-surface.ts";
 import { StoreSurface } from "./store-surface.ts";
@@ -94,11 +95,12 @@ export abstract class LimiterSurface extends StoreSurface implements RateLimiter
   }
 
   #leaveOnce(items: readonly PermitRef[]): Promise<readonly boolean[]> {
-    return withoutRepeats(items, {
-      idOf: ({ holder }) => holder,
-      keyOf: ({ key, holder, token }) => JSON.stringify([token, key, holder]),
-      repeated: false,
-      run: (some) => this.leaveBatch(some),
-    });
+    return withoutRepeats(items, repeatedPermit, (some) => this.leaveBatch(some));
   }
 }
+
+const repeatedPermit: RepeatOptions<PermitRef, boolean> = {
+  idOf: ({ holder }) => holder,
+  keyOf: ({ key, holder, token }) => JSON.stringify([token, key, holder]),
+  repeated: false,
+};

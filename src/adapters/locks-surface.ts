@@ -270,11 +270,11 @@ export abstract class LocksSurface extends StoreSurface implements LockStore {
   }
 
   #acquireOnce(items: readonly AcquireItem[], tx?: object): Promise<readonly (StoredLock | undefined)[]> {
-    return withoutRepeats(items, { idOf: keyOf, keyOf, repeated: undefined, run: (some) => this.acquireBatch(some, tx) });
+    return withoutRepeats(items, { idOf: keyOf, keyOf, repeated: undefined }, (some) => this.acquireBatch(some, tx));
   }
 
   #releaseOnce(refs: readonly LockRef[], tx?: object): Promise<readonly boolean[]> {
-    return withoutRepeats(refs, { idOf: keyOf, keyOf: holdingOf, repeated: false, run: (some) => this.releaseBatch(some, tx) });
+    return withoutRepeats(refs, { idOf: keyOf, keyOf: holdingOf, repeated: false }, (some) => this.releaseBatch(some, tx));
   }
 
   /** Of several renewals of one lock the last one stands, and each is answered as if it had been alone. */

@@ -20,29 +20,40 @@ export function rounds<T>(items: readonly T[], keyOf: (item: T) => string): read
   return found;
 }
 
-/** How {@link withoutRepeats} goes about it. */
+/** What {@link withoutRepeats} takes for the same. */
 export interface RepeatOptions<T, R> {
   /** What makes two items the same; asked only when two share an id. */
   readonly keyOf: (item: T) => string;
   /** The item's id: two that differ in it are not the same. */
   readonly idOf: (item: T) => string;
-  /** Carries out items of which no two are the same; one answer each, in order. */
-  readonly run: (items: readonly T[]) => Promise<readonly R[]>;
   /** The answer for an item that is the same as an earlier one. */
   readonly repeated: R;
 }
 
+/** Carries out items of which no two are the same; one answer each, in order. */
+type Run<T, R> = (items: readonly T[]) => Promise<readonly R[]>;
+
 /** Carries out each item once, however often it is given; what came before is answered as `repeated`. */
-export async function withoutRepeats<T, R>(items: readonly T[], options: RepeatOptions<T, R>): Promise<readonly R[]> {
-  if (new Set(items.map(options.idOf)).size === items.length) return options.run(items);
+export function withoutRepeats<T, R>(items: readonly T[], options: RepeatOptions<T, R>, run: Run<T, R>): Promise<readonly R[]> {
+  return hasRepeats(items, options.idOf) ? runFirsts(items, options, run) : run(items);
+}
+
+function hasRepeats<T>(items: readonly T[], idOf: (item: T) => string): boolean {
+  if (items.length === 1) return false;
+  const ids = new Set<string>();
+  for (const item of items) ids.add(idOf(item));
+  return ids.size < items.length;
+}
+
+async function runFirsts<T, R>(items: readonly T[], options: RepeatOptions<T, R>, run: Run<T, R>): Promise<readonly R[]> {
   const positions = new Map<string, number>();
   for (const [position, item] of items.entries()) {
     const key = options.keyOf(item);
     if (!positions.has(key)) positions.set(key, position);
   }
-  if (positions.size === items.length) return options.run(items);
+  if (positions.size === items.length) return await run(items);
   const firsts = [...positions.values()];
-  const answers = await options.run(items.filter((item, position) => positions.get(options.keyOf(item)) === position));
+  const answers = await run(items.filter((item, position) => positions.get(options.keyOf(item)) === position));
   const all: R[] = items.map(() => options.repeated);
   for (const [index, answer] of answers.entries()) all[firsts[index] ?? index] = answer;
   return all;

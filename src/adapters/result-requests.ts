@@ -3,8 +3,9 @@ import type { StatusFields, StatusUpdate } from "../contracts/result-backend.ts"
 import { validateEnvelope } from "../model/envelope.ts";
 import type { GroupInput, GroupReport } from "../model/group.ts";
 import type { Heartbeat } from "../model/heartbeat.ts";
-import { show, validateId } from "../model/id.ts";
-import { toText } from "../model/json-text.ts";
+import type { Naming } from "../model/id.ts";
+import { named, show, validateId } from "../model/id.ts";
+import { jsonTextOf, toText } from "../model/json-text.ts";
 import { validateMeta } from "../model/meta.ts";
 import { validateInteger } from "../model/numbers.ts";
 import type { TaskState } from "../model/task-state.ts";
@@ -12,13 +13,16 @@ import { isTaskState, isTerminal, TASK_STATES } from "../model/task-state.ts";
 import type { StatusFilter } from "../model/task-status.ts";
 import type { Duration } from "../time/duration.ts";
 import { durationMs } from "../time/duration.ts";
+import type { JsonForm } from "./json-form.ts";
 import { validateDistinctIds, validateList, validateMs } from "./validation.ts";
 
 /** How long a status or a group is kept when nobody says: one day. */
 export const DEFAULT_TTL_MS = 24 * 60 * 60 * 1_000;
 
 /** What {@link toStatusWrite} fills in and holds to. */
-export interface StatusLimits {
+export interface StatusLimits<Json = string> {
+  /** As what the store keeps these values. */
+  readonly form: JsonForm<Json>;
   /** The most characters of JSON text that a payload, a progress report, an error or a meta may have. */
   readonly maxLength: number;
   /** How long a terminal status is kept when the call does not say. */
@@ -26,28 +30,29 @@ export interface StatusLimits {
 }
 
 /**
- * A status on its way into a store, checked and as text. It is merged into the stored one when `supersedes` permits.
+ * A status on its way into a store, checked, and its values as the store keeps them: as text, unless it says otherwise. It is merged into the
+ * stored one when `supersedes` permits.
  *
  * - `undefined` keeps what is stored, except for `error`, which it clears, and `ttlMs`, which then means no limit.
  * - A higher attempt than the stored one clears payload, progress and error before that.
  * - The store fills in `createdAt` at the first write and `updatedAt` at each; `startedAt` when the state is `running` and the stored one
  *   was not `running` at the same attempt; `finishedAt` when the state is terminal, cleared otherwise; `expiresAt` as `ttlMs` from now.
  */
-export interface StatusWrite {
+export interface StatusWrite<Json = string> {
   /** The task. */
   readonly id: string;
   /** Its new state. */
   readonly state: TaskState;
   /** The attempt, from 1; `undefined` stands for the stored one, or 1 when there is none. */
   readonly attempt: number | undefined;
-  /** The result as JSON text; `"null"` is a result. */
-  readonly payload: string | undefined;
-  /** The failure as JSON text; `undefined` clears the stored one. */
-  readonly error: string | undefined;
-  /** All of the meta as JSON text of an object. */
-  readonly meta: string | undefined;
-  /** The progress as JSON text. */
-  readonly progress: string | undefined;
+  /** The result; that of `null` is one. */
+  readonly payload: Json | undefined;
+  /** The failure; `undefined` clears the stored one. */
+  readonly error: Json | undefined;
+  /** All of the meta, an object. */
+  readonly meta: Json | undefined;
+  /** The progress. */
+  readonly progress: Json | undefined;
   /** The task's name. */
   readonly name: string | undefined;
   /** The task's queue. */
@@ -108,19 +113,18 @@ export interface StatusQuery extends Omit<StatusFilter, "state"> {
   readonly states?: readonly TaskState[];
 }
 
-/** Checks one status, fills in what the call does not say, and turns its values into text. */
-export function toStatusWrite(update: StatusUpdate, limits: StatusLimits): StatusWrite {
+/** Checks one status, fills in what the call does not say, and takes its values in. */
+export function toStatusWrite<Json>(update: StatusUpdate, limits: StatusLimits<Json>): StatusWrite<Json> {
   const id = validateId(update.id, "a task's id");
   const state = validateState(update.state);
-  const what = `of task ${show(id)}`;
   return {
     id,
     state,
     attempt: update.attempt === undefined ? undefined : validateInteger(update.attempt, "an attempt", { min: 1, max: 1_000_000 }),
-    payload: toText(update.payload, `the payload ${what}`, limits.maxLength),
-    error: toText(update.error, `the error ${what}`, limits.maxLength),
-    meta: metaText(update.meta, `the meta ${what}`, limits),
-    progress: toText(update.progress, `the progress ${what}`, limits.maxLength),
+    payload: update.payload === undefined ? undefined : take(update.payload, { field: "payload", id, limits }),
+    error: update.error === undefined ? undefined : take(update.error, { field: "error", id, limits }),
+    meta: update.meta === undefined ? undefined : takeMeta(update.meta, { field: "meta", id, limits }),
+    progress: update.progress === undefined ? undefined : take(update.progress, { field: "progress", id, limits }),
     name: optionalId(update.name, "a task's name"),
     queue: optionalId(update.queue, "a queue's name"),
     worker: optionalId(update.worker, "a worker's id"),
@@ -135,14 +139,14 @@ export function toTtlMs(ttl: Duration, what = "ttl"): number {
 }
 
 /** Checks a group and turns its values into text. */
-export function toGroupWrite(group: GroupInput, limits: StatusLimits): GroupWrite {
+export function toGroupWrite(group: GroupInput, limits: StatusLimits<unknown>): GroupWrite {
   const id = validateId(group.id, "a group's id");
   const what = `of group ${show(id)}`;
   if (group.callback !== undefined) validateEnvelope(group.callback);
   return {
     id,
     taskIds: validateDistinctIds(group.taskIds, `the members ${what}`),
-    meta: metaText(group.meta, `the meta ${what}`, limits) ?? "{}",
+    meta: group.meta === undefined ? "{}" : jsonTextOf(checkedMeta(group.meta, `the meta ${what}`), `the meta ${what}`, limits.maxLength),
     callback: toText(group.callback, `the callback ${what}`, limits.maxLength),
     ttlMs: group.ttlMs === undefined ? undefined : validateMs(group.ttlMs, "ttlMs", { min: 1 }),
     doneTtlMs: group.ttlMs ?? limits.ttlMs,
@@ -150,7 +154,7 @@ export function toGroupWrite(group: GroupInput, limits: StatusLimits): GroupWrit
 }
 
 /** Checks a report and turns its values into text. */
-export function toReportWrite(report: GroupReport, limits: StatusLimits): ReportWrite {
+export function toReportWrite(report: GroupReport, limits: StatusLimits<unknown>): ReportWrite {
   const taskId = validateId(report.taskId, "a task's id");
   const { state } = report;
   if (!isTerminal(validateState(state))) {
@@ -160,9 +164,9 @@ export function toReportWrite(report: GroupReport, limits: StatusLimits): Report
     groupId: validateId(report.groupId, "a group's id"),
     taskId,
     state,
-    payload: toText(report.payload, `the payload of task ${show(taskId)}`, limits.maxLength),
+    payload: toText(report.payload, () => `the payload of task ${show(taskId)}`, limits.maxLength),
     encoder: optionalId(report.encoder, "an encoder's id"),
-    error: toText(report.error, `the error of task ${show(taskId)}`, limits.maxLength),
+    error: toText(report.error, () => `the error of task ${show(taskId)}`, limits.maxLength),
   };
 }
 
@@ -196,7 +200,7 @@ export function validateState(state: TaskState): TaskState {
   throw new ConfigError(`Cannot use ${show(state)} as a task's state: expected one of ${TASK_STATES.join(", ")}`);
 }
 
-function statusTtlMs(update: StatusFields & { readonly state: TaskState }, limits: StatusLimits): number | undefined {
+function statusTtlMs(update: StatusFields & { readonly state: TaskState }, limits: StatusLimits<unknown>): number | undefined {
   if (update.ttl !== undefined) return toTtlMs(update.ttl);
   // A task may wait or run longer than any default: what has not ended must not be forgotten unless the call says so.
   return isTerminal(update.state) ? limits.ttlMs : undefined;
@@ -206,11 +210,27 @@ function optionalId(value: string | undefined, what: string): string | undefined
   return value === undefined ? undefined : validateId(value, what);
 }
 
-/** Turns a meta into text after a look at its keys and strings; `undefined` stays. */
-export function metaText(meta: Readonly<Record<string, unknown>> | undefined, what: string, limits: StatusLimits): string | undefined {
-  if (meta === undefined) return undefined;
-  if (typeof meta !== "object" || meta === null || Array.isArray(meta)) {
-    throw new ConfigError(`Cannot use ${show(meta)} as ${what}: expected an object`);
-  }
-  return toText(validateMeta(meta, what), what, limits.maxLength);
+/** A value on its way into a store: what of which task it is. */
+export interface Intake<Json> {
+  /** What it is: `"payload"`. */
+  readonly field: string;
+  /** The task. */
+  readonly id: string;
+  /** What it is held to. */
+  readonly limits: StatusLimits<Json>;
+}
+
+/** Takes in a value of a task. */
+export function take<Json>(value: {} | null, { field, id, limits }: Intake<Json>): Json {
+  return limits.form.take(value, () => `the ${field} of task ${show(id)}`, limits.maxLength);
+}
+
+/** Takes in the meta of a task after a look at its keys and strings. */
+export function takeMeta<Json>(meta: Readonly<Record<string, unknown>>, intake: Intake<Json>): Json {
+  return take(checkedMeta(meta, () => `the meta of task ${show(intake.id)}`), intake);
+}
+
+function checkedMeta(meta: Readonly<Record<string, unknown>>, what: Naming): Readonly<Record<string, unknown>> {
+  if (typeof meta === "object" && meta !== null && !Array.isArray(meta)) return validateMeta(meta, what);
+  throw new ConfigError(`Cannot use ${show(meta)} as ${named(what)}: expected an object`);
 }

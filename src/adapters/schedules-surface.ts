@@ -170,7 +170,7 @@ export abstract class SchedulesSurface extends StoreSurface implements ScheduleS
   }
 
   #once<T extends ClaimRef>(items: readonly T[], run: (items: readonly T[]) => Promise<readonly boolean[]>): Promise<readonly boolean[]> {
-    return withoutRepeats(items, { idOf: ({ id }) => id, keyOf: claimKey, repeated: false, run });
+    return withoutRepeats(items, { idOf: ({ id }) => id, keyOf: claimKey, repeated: false }, run);
   }
 
   async #completeAndPublish(items: readonly CompleteItem[], ledger: TaskLedger): Promise<readonly boolean[]> {

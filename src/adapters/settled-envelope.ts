@@ -6,6 +6,11 @@ export function retriedEnvelope(envelope: Envelope): Envelope {
   return { ...rest, attempt: envelope.attempt + 1 };
 }
 
+/** An envelope as it stands at an attempt: later ones than the published one do not carry the delay of the first. */
+export function attemptedEnvelope(published: Envelope, attempt: number): Envelope {
+  return published.attempt === attempt ? published : { ...retriedEnvelope(published), attempt };
+}
+
 /**
  * What a dead letter's envelope becomes when it is replayed at `now`: the next attempt, with as many retries after it as it had at first,
  * and without a deadline that has passed.

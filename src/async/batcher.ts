@@ -14,11 +14,16 @@ export interface BatcherOptions<I, O> {
   readonly sizeOf?: ((item: I) => number) | undefined;
   /** How many batches may be under way at once. @default 1 */
   readonly concurrency?: number | undefined;
+  /** Whether many calls that wait are shared out evenly among the batches that may be under way at once. @default false: each takes all it can */
+  readonly shareOut?: boolean | undefined;
   /** Whether the calls of a batch that was refused are run one by one, so that a bad one fails alone. @default true */
   readonly splitOnFailure?: boolean | undefined;
   /** What the batcher is for; errors name it. @default "batcher" */
   readonly name?: string | undefined;
 }
+
+// Fewer than these cost less in one batch than in two at the same time.
+const FEWEST_TO_SHARE = 32;
 
 /** What one `add` handed in, or a piece of one `addMany`: it stays together in one batch. */
 interface Call<I, O> {
@@ -52,6 +57,7 @@ export class Batcher<I, O> {
   readonly #maxItems: number;
   readonly #maxBytes: number;
   readonly #concurrency: number;
+  readonly #shareOut: boolean;
   readonly #splitOnFailure: boolean;
   readonly #name: string;
   #queue: Call<I, O>[] = [];
@@ -72,6 +78,7 @@ export class Batcher<I, O> {
     this.#run = options.run;
     this.#maxItems = this.#requireCount("maxItems", options.maxItems);
     this.#concurrency = this.#requireCount("concurrency", options.concurrency ?? 1);
+    this.#shareOut = options.shareOut ?? false;
     this.#splitOnFailure = options.splitOnFailure ?? true;
     if (options.maxBytes === undefined) {
       this.#maxBytes = Infinity;
@@ -159,12 +166,13 @@ export class Batcher<I, O> {
 
   #takeBatch(): Call<I, O>[] {
     const batch: Call<I, O>[] = [];
+    const calls = this.#fairShare();
     let count = 0;
     let bytes = 0;
     for (let call = this.#queue[this.#head]; call !== undefined; call = this.#queue[this.#head]) {
       count += call.items.length;
       bytes += call.bytes;
-      if (batch.length > 0 && (count > this.#maxItems || bytes > this.#maxBytes)) break;
+      if (batch.length > 0 && (count > this.#maxItems || bytes > this.#maxBytes || batch.length === calls)) break;
       batch.push(call);
       this.#head += 1;
     }
@@ -173,6 +181,13 @@ export class Batcher<I, O> {
       this.#head = 0;
     }
     return batch;
+  }
+
+  /** How many calls the next batch may take: where several can be under way, many that wait are shared out, so that none of these stays idle. */
+  #fairShare(): number {
+    const free = this.#concurrency - this.#running;
+    const waiting = this.#queue.length - this.#head;
+    return this.#shareOut && free > 1 && waiting >= FEWEST_TO_SHARE ? Math.ceil(waiting / free) : waiting;
   }
 
   /** Never rejects: every outcome goes to the calls. */

@@ -36,7 +36,8 @@ export interface ListenOptions<T> {
  * ```
  */
 export class EventSource<T> {
-  readonly #listeners = new Set<(event: T) => void>();
+  // Replaced as a whole when somebody comes or goes, so that an event in the telling goes to those who were there.
+  #listeners: readonly ((event: T) => void)[] = [];
   readonly #endings = new Set<() => void>();
   readonly #onError: ((error: unknown) => void) | undefined;
   #closed = false;
@@ -48,13 +49,13 @@ export class EventSource<T> {
 
   /** How many listeners and iterators there are. */
   get listeners(): number {
-    return this.#listeners.size;
+    return this.#listeners.length;
   }
 
   /** Calls every listener that is there now, in the order of their coming; does nothing after `close`. */
   emit(event: T): void {
-    // A copy: listeners that come or go because of this event are for the next one.
-    for (const listener of [...this.#listeners]) {
+    // Listeners that come or go because of this event are for the next one.
+    for (const listener of this.#listeners) {
       try {
         listener(event);
       } catch (error) {
@@ -68,9 +69,9 @@ export class EventSource<T> {
     if (this.#closed) return () => undefined;
     // Wrapped, so that a function that was subscribed twice is called twice and leaves one at a time.
     const entry = (event: T): void => listener(event);
-    this.#listeners.add(entry);
+    this.#listeners = [...this.#listeners, entry];
     return () => {
-      this.#listeners.delete(entry);
+      this.#listeners = this.#listeners.filter((other) => other !== entry);
     };
   }
 
@@ -98,7 +99,7 @@ export class EventSource<T> {
   /** Lets all listeners go and ends all iterators, once they have given what they hold. Harmless when repeated. */
   close(): void {
     this.#closed = true;
-    this.#listeners.clear();
+    this.#listeners = [];
     for (const end of [...this.#endings]) end();
   }
 }

@@ -33,7 +33,9 @@ export class KeyedWake<K> {
 
   /** Wakes everybody who watches the key. */
   notify(key: K): void {
-    for (const wake of this.#wakes.get(key) ?? []) wake.notify();
+    const wakes = this.#wakes.get(key);
+    if (wakes === undefined) return;
+    for (const wake of wakes) wake.notify();
   }
 
   /** Wakes everybody, for when it is not known what changed. */

@@ -143,8 +143,8 @@ export class Ticker {
       if (delayMs !== undefined && !Number.isNaN(delayMs)) return delayMs;
       if (delayMs !== undefined) throw this.#refusal("a next run in", delayMs, "of milliseconds");
     } catch (error) {
-      // A run that stops because it was told to has not failed.
-      if (!(signal.aborted && error === signal.reason)) reportError(error, this.#onError);
+      // A run that stops because it was told to, or finds closed what it works on once it was, has not failed.
+      if (!(signal.aborted && error instanceof ClosedError)) reportError(error, this.#onError);
     }
     return this.#intervalMs - (this.#clock.monotonic() - startedAtMs);
   }

@@ -6,6 +6,7 @@ import { uuidV7 } from "../time/id.ts";
 import { ConfigError } from "../errors.ts";
 import { show, validateId } from "./id.ts";
 import { validateMeta } from "./meta.ts";
+import type { IntegerBounds } from "./numbers.ts";
 import { validateInteger } from "./numbers.ts";
 
 /** The meta key under which an envelope names the encoder of its arguments. */
@@ -137,6 +138,11 @@ export function validateEnvelope(envelope: Envelope): Envelope {
   return validateNested(envelope, 0);
 }
 
+// Made once: every envelope is held to them, and objects made for each of them cost as much as the comparisons.
+const PRIORITIES: IntegerBounds = { max: MAX_PRIORITY };
+const ATTEMPTS: IntegerBounds = { min: 1, max: 1_000_000 };
+const RETRIES: IntegerBounds = { max: 1_000_000 };
+
 // Deeper chains of links than this are a cycle, or better written as a chain.
 const MAX_LINK_DEPTH = 100;
 
@@ -145,9 +151,9 @@ function validateNested(envelope: Envelope, depth: number): Envelope {
   validateId(envelope.id, "an envelope's id");
   validateId(envelope.name, "a task's name");
   validateId(envelope.queue, "a queue's name");
-  validateInteger(envelope.priority, "a priority", { max: MAX_PRIORITY });
-  validateInteger(envelope.attempt, "an attempt", { min: 1, max: 1_000_000 });
-  validateInteger(envelope.maxRetries, "maxRetries", { max: 1_000_000 });
+  validateInteger(envelope.priority, "a priority", PRIORITIES);
+  validateInteger(envelope.attempt, "an attempt", ATTEMPTS);
+  validateInteger(envelope.maxRetries, "maxRetries", RETRIES);
   validateInteger(envelope.enqueuedAt, "enqueuedAt");
   // Each field by its name: looking absent ones up by a list of names cost as much as all other checks together.
   optionalInteger(envelope.notBefore, "notBefore", 0);
@@ -163,7 +169,8 @@ function validateNested(envelope: Envelope, depth: number): Envelope {
   if (envelope.parentId !== undefined) validateId(envelope.parentId, "parentId");
   if (envelope.rootId !== undefined) validateId(envelope.rootId, "rootId");
   if (envelope.retryPolicy !== undefined) normalizeRetryPolicy(envelope.retryPolicy);
-  for (const [key, value] of Object.entries(envelope.headers)) {
+  for (const key of Object.keys(envelope.headers)) {
+    const value: unknown = envelope.headers[key];
     validateId(key, "a header's name");
     if (typeof value !== "string") throw new ConfigError(`Cannot use ${show(value)} as header ${show(key)}: expected a string`);
   }

@@ -105,12 +105,14 @@ function problemOfObject(value: object): string | undefined {
 }
 
 // By what their prototypes are, not by which: values from another realm (a vm context, an iframe) have prototypes of their own.
-function isPlainArray(value: readonly unknown[]): boolean {
+/** Tells whether an array is nothing but an array. */
+export function isPlainArray(value: readonly unknown[]): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Array.prototype || Array.isArray(prototype);
 }
 
-function isPlainObject(value: object): value is Record<string, unknown> {
+/** Tells whether an object is nothing but its properties: no instance of a class. */
+export function isPlainObject(value: object): value is Record<string, unknown> {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype === Object.prototype || prototype === null) return true;
   return typeof prototype === "object" && Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, "isPrototypeOf");

@@ -1,5 +1,6 @@
 import { ConfigError } from "../errors.ts";
-import { show, validateId } from "./id.ts";
+import type { Naming } from "./id.ts";
+import { named, show, SUSPECT, validateId } from "./id.ts";
 
 /**
  * Returns `meta` when every store can keep and search it: keys are ids, and no string inside holds a NUL character or half a
@@ -7,11 +8,11 @@ import { show, validateId } from "./id.ts";
  *
  * @throws {ConfigError} that names the key and what stands there.
  */
-export function validateMeta(meta: Readonly<Record<string, unknown>>, what: string): Readonly<Record<string, unknown>> {
-  for (const [key, value] of Object.entries(meta)) {
-    validateId(key, `a key of ${what}`);
-    if (holdsUnsearchableText(value)) {
-      throw new ConfigError(`Cannot use ${what} with ${show(key)}: a string inside holds a NUL character or half a surrogate pair`);
+export function validateMeta(meta: Readonly<Record<string, unknown>>, what: Naming): Readonly<Record<string, unknown>> {
+  for (const key of Object.keys(meta)) {
+    validateId(key, () => `a key of ${named(what)}`);
+    if (holdsUnsearchableText(meta[key])) {
+      throw new ConfigError(`Cannot use ${named(what)} with ${show(key)}: a string inside holds a NUL character or half a surrogate pair`);
     }
   }
   return meta;
@@ -19,9 +20,6 @@ export function validateMeta(meta: Readonly<Record<string, unknown>>, what: stri
 
 // JSON text shows both as escapes; an escaped backslash before the u is ordinary text.
 const UNSEARCHABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/;
-
-// eslint-disable-next-line no-control-regex
-const SUSPECT = /[\u0000\ud800-\udfff]/;
 
 function holdsUnsearchableText(value: unknown): boolean {
   if (value === null || typeof value === "number" || typeof value === "boolean" || value === undefined) return false;

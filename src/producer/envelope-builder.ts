@@ -2,7 +2,7 @@ import type { MaybePromise } from "../async/maybe-promise.ts";
 import type { EncodedPayload, EncoderRegistry } from "../encoding/registry.ts";
 import { ConfigError } from "../errors.ts";
 import type { Envelope } from "../model/envelope.ts";
-import { ARGS_ENCODER_META, DEFAULT_PRIORITY, DEFAULT_QUEUE, validateEnvelope } from "../model/envelope.ts";
+import { ARGS_ENCODER_META, DEFAULT_PRIORITY, DEFAULT_QUEUE } from "../model/envelope.ts";
 import { show } from "../model/id.ts";
 import { assertJson } from "../model/json-value.ts";
 import { validateInput } from "../tasks/input.ts";
@@ -39,7 +39,7 @@ export interface EnvelopeSources {
 
 /**
  * Makes an envelope of a call: checks and encodes the arguments, applies the task's defaults, then the call's own options. There is a promise
- * only where something has to be waited for: an encoder, a schema, linked tasks.
+ * only where something has to be waited for: an encoder, a schema, linked tasks. Its fields are left for `validateEnvelope` to look at.
  *
  * @throws {ConfigError} for an option, {@link PayloadError} for arguments that cannot be used; nothing was written then.
  */
@@ -55,7 +55,7 @@ export function buildEnvelope(sources: EnvelopeSources, call: NamedCall, lineage
     id,
     name,
     queue: settings.queue ?? sources.route(name) ?? DEFAULT_QUEUE,
-    headers: { ...lineage?.headers, ...call.headers },
+    headers: lineage === undefined && call.headers === undefined ? {} : { ...lineage?.headers, ...call.headers },
     meta: {},
     priority: settings.priority ?? DEFAULT_PRIORITY,
     attempt: 1,
@@ -73,9 +73,11 @@ export function buildEnvelope(sources: EnvelopeSources, call: NamedCall, lineage
     draft.rootId = lineage.rootId;
   }
   const finish = (encoded: EncodedPayload): Envelope => {
-    draft.meta = { ...call.meta, [ARGS_ENCODER_META]: encoded.encoderId };
+    draft.meta = call.meta === undefined
+      ? { [ARGS_ENCODER_META]: encoded.encoderId }
+      : { ...call.meta, [ARGS_ENCODER_META]: encoded.encoderId };
     if (encoded.value !== undefined) draft.args = encoded.value;
-    return validateEnvelope(draft);
+    return draft;
   };
   if (task?.input === undefined && call.links === undefined) {
     const encoded = encoders.encodeArgs(call.args, task?.metadata);

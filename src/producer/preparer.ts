@@ -2,6 +2,7 @@ import type { MaybePromise } from "../async/maybe-promise.ts";
 import type { EncoderRegistry, EncoderRegistryOptions } from "../encoding/registry.ts";
 import { ConfigError } from "../errors.ts";
 import type { Envelope } from "../model/envelope.ts";
+import { validateEnvelope } from "../model/envelope.ts";
 import { encodersFor } from "../tasks/encoders.ts";
 import type { Middleware } from "../tasks/middleware.ts";
 import { intercept } from "../tasks/middleware.ts";
@@ -51,6 +52,12 @@ export class Preparer {
 
   /** Makes the envelope of a call; with a lineage the task counts as a child of another one. There is a promise only where something waits. */
   prepare(call: NamedCall, lineage?: Lineage): MaybePromise<Envelope> {
+    const envelope = this.draft(call, lineage);
+    return envelope instanceof Promise ? envelope.then(validateEnvelope) : validateEnvelope(envelope);
+  }
+
+  /** The same for an envelope that goes straight to a store, which looks at its fields anyway: one look less. */
+  draft(call: NamedCall, lineage?: Lineage): MaybePromise<Envelope> {
     const envelope = buildEnvelope(this.#sources, call, lineage);
     if (this.#middleware.length === 0) return envelope;
     return envelope instanceof Promise ? envelope.then((built) => this.#intercept(built)) : this.#intercept(envelope);
@@ -58,7 +65,7 @@ export class Preparer {
 
   /** The tasks linked to this one are published without another word from here, so they pass now. */
   async #intercept(envelope: Envelope): Promise<Envelope> {
-    const { onSuccess, onFailure } = envelope;
+    const { onSuccess, onFailure } = validateEnvelope(envelope);
     const linked = {
       ...envelope,
       ...(onSuccess === undefined ? {} : { onSuccess: await this.#interceptAll(onSuccess) }),

@@ -1,3 +1,4 @@
+import { mapAll } from "../async/maybe-promise.ts";
 import type { Broker } from "../contracts/broker.ts";
 import type { LockStore } from "../contracts/lock-store.ts";
 import type { Logger } from "../contracts/logger.ts";
@@ -126,20 +127,23 @@ export class Stem {
     task: Task<Input, Result> | string,
     ...[options]: EnqueueParameters<NoInfer<Input>>
   ): Promise<TaskHandle<Result>> {
-    const call: NamedCall = { task, ...options };
-    const settings = this.#uniqueSettings(call, writeOptions(options));
-    const prepared = this.#preparer.prepare(call);
+    const call: NamedCall = Object.assign({ task }, options);
+    const write = writeOptions(options);
+    const settings = this.#uniqueSettings(call, write);
+    const prepared = settings === undefined ? this.#preparer.draft(call) : this.#preparer.prepare(call);
     const envelope = prepared instanceof Promise ? await prepared : prepared;
-    if (settings !== undefined) return this.#enqueueUnique({ envelope, args: call.args, settings }, writeOptions(options));
-    const [accepted = false] = await this.#ledger.enqueue([envelope], writeOptions(options));
+    if (settings !== undefined) return this.#enqueueUnique({ envelope, args: call.args, settings }, write);
+    const [accepted = false] = await this.#ledger.enqueue([envelope], write);
     return new TaskHandle(envelope.id, accepted, this.#handleSources);
   }
 
   /** Enqueues many tasks at once: all are accepted, or none. Answers one handle each, in order. */
   async enqueueMany(calls: readonly NamedCall[], options: WriteOptions = {}): Promise<readonly TaskHandle[]> {
     const settings = calls.map((call) => this.#uniqueSettings(call, options));
-    const envelopes = await Promise.all(calls.map(async (call) => await this.#preparer.prepare(call)));
-    if (settings.some((each) => each !== undefined)) {
+    const isUnique = settings.some((each) => each !== undefined);
+    const built = mapAll(calls, (call) => isUnique ? this.#preparer.prepare(call) : this.#preparer.draft(call));
+    const envelopes = built instanceof Promise ? await built : built;
+    if (isUnique) {
       const prepared = envelopes.map((envelope, at) => ({ envelope, args: calls[at]?.args, settings: settings[at] }));
       const enqueued = await this.#uniqueness.enqueue(prepared, writeOptions(options));
       return enqueued.map(({ id, accepted }) => new TaskHandle(id, accepted, this.#handleSources));

@@ -5,21 +5,29 @@ import { randomBytes } from "./random.ts";
 interface Sequence {
   lastMs: number;
   counter: number;
+  /** The id up to the counter: `lastMs` and the version. Written once per millisecond, since many ids share one. */
+  head: string;
 }
 
 // Twelve bits, the field that the standard calls rand_a.
 const largestCounter = 0xfff;
-const bytesPerId = 10;
-const idsPerDraw = 256;
 
-const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+const counters = Array.from({ length: largestCounter + 1 }, (_, counter) => counter.toString(16).padStart(3, "0"));
+
+// What stands behind the counter of an id: "-bf1e-0123456789ab".
+const tailLength = 18;
+// Eight bytes for it, and two before them for a counter that starts anew.
+const bytesPerStart = 2;
+const bytesPerTail = bytesPerStart + 8;
+const tailsPerDraw = 256;
+
+// One draw and one text serve many ids: a call into the cryptographic source costs more than all the rest of an id, and so would its pieces.
+let random = new Uint8Array(0);
+let tails = "";
+let drawn = tailsPerDraw;
 
 // One sequence per clock: a test's clock that stands in another year must not hold back the ids of the real one.
 const sequences = new WeakMap<Clock, Sequence>();
-
-// One draw serves many ids: a call into the cryptographic source costs more than all the rest of an id.
-let pool = new Uint8Array(0);
-let poolAt = 0;
 
 /**
  * Makes an id that sorts by the time of its making: a UUID of version 7 (RFC 9562, section 5.7).
@@ -29,44 +37,69 @@ let poolAt = 0;
  * The other 62 bits are random.
  */
 export function uuidV7(clock: Clock = systemClock): string {
-  if (poolAt + bytesPerId > pool.length) {
-    pool = randomBytes(bytesPerId * idsPerDraw);
-    poolAt = 0;
-  }
-  const at = poolAt;
-  poolAt += bytesPerId;
-
-  const { lastMs, counter } = nextInSequence(clock, (byteAt(at) << 8 | byteAt(at + 1)) & (largestCounter >> 1));
-  const time = lastMs.toString(16).padStart(12, "0");
-  const versionAndCounter = (0x7000 | counter).toString(16);
-  const variant = hexAt(at + 2, 0x3f, 0x80) + hexAt(at + 3);
-  const node = hexAt(at + 4) + hexAt(at + 5) + hexAt(at + 6) + hexAt(at + 7) + hexAt(at + 8) + hexAt(at + 9);
-  return `${time.slice(0, 8)}-${time.slice(8)}-${versionAndCounter}-${variant}-${node}`;
+  if (drawn === tailsPerDraw) draw();
+  const { head, counter } = nextInSequence(clock);
+  const tail = tails.slice(drawn * tailLength, (drawn + 1) * tailLength);
+  drawn += 1;
+  return head + counters[counter] + tail;
 }
 
-function nextInSequence(clock: Clock, start: number): Sequence {
+function nextInSequence(clock: Clock): Sequence {
   const nowMs = clock.now();
-  let sequence = sequences.get(clock);
+  const sequence = sequences.get(clock);
   if (sequence === undefined) {
-    sequence = { lastMs: nowMs, counter: start };
-    sequences.set(clock, sequence);
-  } else if (nowMs > sequence.lastMs) {
-    sequence.lastMs = nowMs;
-    sequence.counter = start;
-  } else if (sequence.counter < largestCounter) {
-    sequence.counter += 1;
-  } else {
-    // More ids than one millisecond holds: borrow the next one, which the standard allows.
-    sequence.lastMs += 1;
-    sequence.counter = start;
+    const first = { lastMs: nowMs, counter: randomStart(), head: headOf(nowMs) };
+    sequences.set(clock, first);
+    return first;
   }
+  if (nowMs > sequence.lastMs) moveTo(sequence, nowMs);
+  else if (sequence.counter < largestCounter) sequence.counter += 1;
+  // More ids than one millisecond holds: borrow the next one, which the standard allows.
+  else moveTo(sequence, sequence.lastMs + 1);
   return sequence;
 }
 
-function byteAt(index: number): number {
-  return pool[index] ?? 0;
+function moveTo(sequence: Sequence, ms: number): void {
+  sequence.lastMs = ms;
+  sequence.counter = randomStart();
+  sequence.head = headOf(ms);
 }
 
-function hexAt(index: number, mask = 0xff, set = 0): string {
-  return hex[byteAt(index) & mask | set] ?? "";
+/** Two bytes of those drawn for the next id, which its tail leaves alone. */
+function randomStart(): number {
+  const at = drawn * bytesPerTail;
+  return (byteAt(at) << 8 | byteAt(at + 1)) & (largestCounter >> 1);
+}
+
+function headOf(ms: number): string {
+  const time = ms.toString(16).padStart(12, "0");
+  return `${time.slice(0, 8)}-${time.slice(8)}-7`;
+}
+
+function draw(): void {
+  random = randomBytes(tailsPerDraw * bytesPerTail);
+  const codes = new Uint8Array(tailsPerDraw * tailLength);
+  for (let tail = 0; tail < tailsPerDraw; tail++) writeTail(codes, tail);
+  tails = ascii.decode(codes);
+  drawn = 0;
+}
+
+const ascii = new TextDecoder();
+const dash = "-".charCodeAt(0);
+const digits = Array.from("0123456789abcdef", (digit) => digit.charCodeAt(0));
+
+function writeTail(codes: Uint8Array, tail: number): void {
+  const from = tail * bytesPerTail + bytesPerStart;
+  let at = tail * tailLength;
+  for (let digit = 0; digit < 16; digit++) {
+    if (digit === 0 || digit === 4) codes[at++] = dash;
+    const byte = byteAt(from + (digit >> 1));
+    const half = digit % 2 === 0 ? byte >> 4 : byte & 0xf;
+    // The first is the variant: two bits that are always the same, and two random ones.
+    codes[at++] = digits[digit === 0 ? half & 0x3 | 0x8 : half] ?? dash;
+  }
+}
+
+function byteAt(index: number): number {
+  return random[index] ?? 0;
 }

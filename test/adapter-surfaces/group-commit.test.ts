@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BrokerSurface } from "../../src/adapters/broker-surface.ts";
+import { jsonText } from "../../src/adapters/json-form.ts";
 import type { PublishItem } from "../../src/adapters/broker-requests.ts";
 import type { DeadLetterPrimitives } from "../../src/adapters/dead-letters-surface.ts";
 import { KeyedWake } from "../../src/async/keyed-wake.ts";
@@ -20,7 +21,7 @@ class SlowStore extends BrokerSurface {
   readonly #known = new Set<string>();
 
   constructor(groupCommit: { readonly maxCalls?: number; readonly maxLength?: number } = {}) {
-    super({ what: "the slow store", transactions: true, groupCommit });
+    super({ what: "the slow store", form: jsonText, transactions: true, groupCommit });
   }
 
   override joinWith(): undefined {

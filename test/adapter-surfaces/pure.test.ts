@@ -23,7 +23,7 @@ test("repeats are carried out once, and answered as told", async () => {
   };
   const idOf = (item: string): string => item.slice(0, 1);
   const keyOf = (item: string): string => item;
-  assert.deepEqual(await withoutRepeats(["a1", "b1", "a1", "a2", "b1"], { idOf, keyOf, run, repeated: "again" }), [
+  assert.deepEqual(await withoutRepeats(["a1", "b1", "a1", "a2", "b1"], { idOf, keyOf, repeated: "again" }, run), [
     "A1",
     "B1",
     "again",

@@ -330,3 +330,23 @@ test("a hundred thousand waiting calls are worked off in linear time", { timeout
   assert.equal(results.length, 100_000);
   assert.ok(performance.now() - startedAt < 10_000, `${performance.now() - startedAt} ms`);
 });
+
+test("shares many calls out among the batches that may be under way at once, in order", async () => {
+  const batches: (readonly number[])[] = [];
+  const batcher = new Batcher<number, number>({
+    maxItems: 1_000,
+    concurrency: 2,
+    shareOut: true,
+    run: (items) => {
+      batches.push(items);
+      return Promise.resolve(items);
+    },
+  });
+  const answers = await Promise.all(Array.from({ length: 101 }, (_, at) => batcher.add(at)));
+  assert.deepEqual(answers, Array.from({ length: 101 }, (_, at) => at));
+  assert.deepEqual(batches.map(({ length }) => length), [51, 50]);
+  assert.deepEqual(batches.flat(), answers);
+  // A few are quicker together.
+  await Promise.all(Array.from({ length: 31 }, (_, at) => batcher.add(at)));
+  assert.deepEqual(batches.map(({ length }) => length), [51, 50, 31]);
+});

@@ -229,6 +229,24 @@ test("a run that fails for another reason while it is stopped still tells", asyn
   assert.deepEqual(errors.map(String), ["RangeError: broken"]);
 });
 
+test("a run that finds closed what it works on has not failed once the ticker was stopped, and has before", async () => {
+  const errors: unknown[] = [];
+  const gates = [deferred<void>(), deferred<void>()];
+  let runs = 0;
+  const ticker = new Ticker({
+    intervalMs: 1,
+    onError: (error) => errors.push(error),
+    run: () => gates[runs++]?.promise ?? Promise.resolve(),
+  });
+  ticker.start();
+  gates[0]?.reject(new ClosedError("Cannot read: the store was closed"));
+  while (runs < 2) await nextTurn();
+  const stopped = ticker.stop();
+  gates[1]?.reject(new ClosedError("Cannot read: the store was closed behind it"));
+  await stopped;
+  assert.deepEqual(errors.map(String), ["ClosedError: Cannot read: the store was closed"]);
+});
+
 test("stop right after start, before start, and from inside a run", async () => {
   const clock = new ManualClock({ start: 0 });
   let runs = 0;

@@ -15,6 +15,7 @@ import type { MemorySpace } from "./database.ts";
 import { MemoryDatabase } from "./database.ts";
 import * as deadLetters from "./dead-letters.ts";
 import * as deliveries from "./deliveries.ts";
+import { jsonCopies } from "./json-copies.ts";
 import { MemoryLedger } from "./ledger.ts";
 import { joinSideOf } from "./results.ts";
 import * as statuses from "./statuses.ts";
@@ -49,14 +50,14 @@ export interface InMemoryBrokerOptions {
  * await broker.close();
  * ```
  */
-export class InMemoryBroker extends BrokerSurface {
+export class InMemoryBroker extends BrokerSurface<unknown> {
   protected override readonly wakes: KeyedWake<string>;
   readonly #space: MemorySpace;
   readonly #deadLetterTtlMs: number;
 
   /** Makes a broker; nothing needs to be connected. */
   constructor(options: InMemoryBrokerOptions = {}) {
-    super({ ...options, what: "the memory broker", transactions: false });
+    super({ ...options, what: "the memory broker", form: jsonCopies, transactions: false });
     this.#space = (options.database ?? new MemoryDatabase()).space(validateId(options.namespace ?? "stem", "a namespace"));
     this.#deadLetterTtlMs = toTtlMs(options.deadLetterTtl ?? "7d", "deadLetterTtl");
     this.wakes = this.#space.queueWakes;
@@ -71,7 +72,7 @@ export class InMemoryBroker extends BrokerSurface {
       space,
       clock: this.clock,
       deadLetterTtlMs: this.#deadLetterTtlMs,
-      limits: { maxEnvelopeLength: this.maxEnvelopeLength, status: side.limits },
+      limits: { ...this.envelopeLimits, status: side.limits },
       transactionOf: (options) => {
         side.requireOpen();
         return this.transactionOf(options);
@@ -80,7 +81,7 @@ export class InMemoryBroker extends BrokerSurface {
     });
   }
 
-  protected override async publishBatch(items: readonly PublishItem[]): Promise<readonly boolean[]> {
+  protected override async publishBatch(items: readonly PublishItem<unknown>[]): Promise<readonly boolean[]> {
     const now = this.clock.now();
     return items.map((item) => deliveries.publish(this.#space, item, now));
   }
@@ -151,7 +152,7 @@ export class InMemoryBroker extends BrokerSurface {
       replay: async (request) => {
         const replayed = deadLetters.replay(space, request, now);
         // A status that is kept beside its dead letter goes on with it.
-        if (!request.dryRun) { for (const envelope of replayed) statuses.requeue(space, envelope, now); }
+        if (!request.dryRun) { for (const envelope of replayed) statuses.requeue(space, envelope, { now, limits: this.envelopeLimits }); }
         return replayed.map(({ id }) => id);
       },
       purge: async (filter) => deadLetters.matching(space, filter, now).filter(({ id }) => space.deadLetters.delete(id, now)).length,

@@ -15,8 +15,8 @@ export interface StoredDeadLetter {
   readonly queue: string;
   /** Its attempt. */
   readonly attempt: number;
-  /** The envelope as JSON text. */
-  readonly text: string;
+  /** The envelope. */
+  readonly kept: unknown;
   /** Why it was given up on. */
   readonly reason: string;
   /** The error as JSON text. */
@@ -27,26 +27,26 @@ export interface StoredDeadLetter {
   readonly expiresAt: number;
 }
 
-/** A status as it is kept: values as JSON text. */
+/** A status as it is kept, with copies of its values that nobody else holds. */
 export interface StoredStatus {
   readonly id: string;
   /** Rises with each task that is heard of: the order of lists. */
   readonly position: number;
-  readonly state: TaskState;
-  readonly attempt: number;
-  readonly name: string | undefined;
-  readonly queue: string | undefined;
-  readonly payload: string | undefined;
-  readonly error: string | undefined;
-  readonly meta: string | undefined;
-  readonly progress: string | undefined;
-  readonly worker: string | undefined;
-  readonly groupId: string | undefined;
+  state: TaskState;
+  attempt: number;
+  name: string | undefined;
+  queue: string | undefined;
+  payload: unknown;
+  error: unknown;
+  meta: unknown;
+  progress: unknown;
+  worker: string | undefined;
+  groupId: string | undefined;
   readonly createdAt: number;
-  readonly updatedAt: number;
-  readonly startedAt: number | undefined;
-  readonly finishedAt: number | undefined;
-  readonly expiresAt: number | undefined;
+  updatedAt: number;
+  startedAt: number | undefined;
+  finishedAt: number | undefined;
+  expiresAt: number | undefined;
 }
 
 /** A member of a group: its end, once it has come. Values as JSON text. */

@@ -5,9 +5,10 @@ import type { TaskFailure } from "../../model/task-failure.ts";
 import type { ReplayRequest } from "../broker-requests.ts";
 import type { DeadLetterPosition } from "../dead-letters-surface.ts";
 import { replayedEnvelope } from "../settled-envelope.ts";
-import { readOptional, readStored } from "../stored-json.ts";
+import { readAs, readOptional } from "../stored-json.ts";
 import type { MemorySpace, StoredDeadLetter } from "./database.ts";
 import { publish } from "./deliveries.ts";
+import { copyOf } from "./json-copies.ts";
 
 /** Gives those that match, in the order of their deaths; those of one millisecond by id. */
 export function matching(space: MemorySpace, filter: DeadLetterFilter, now: number): StoredDeadLetter[] {
@@ -31,19 +32,18 @@ export function list(letters: readonly StoredDeadLetter[], limit: number, before
 export function replay(space: MemorySpace, request: ReplayRequest, now: number): readonly Envelope[] {
   const letters = matching(space, request.filter, now).slice(0, request.limit);
   return letters.map((letter) => {
-    const envelope = replayedEnvelope(readStored<Envelope>(letter.text), now);
+    const envelope = replayedEnvelope(readAs<Envelope>(letter.kept), now);
     if (!request.dryRun) {
       space.deadLetters.delete(letter.id, now);
-      const text = JSON.stringify(envelope);
-      publish(space, { envelope: { ...envelope, delayMs: request.delayMs }, text }, now);
+      publish(space, { envelope: { ...envelope, delayMs: request.delayMs }, text: envelope }, now);
     }
     return envelope;
   });
 }
 
 /** Gives a dead letter as readers get it. */
-export function toDeadLetter({ id, queue, text, reason, error, diedAt, expiresAt }: StoredDeadLetter): DeadLetter {
-  const envelope = readStored<Envelope>(text);
+export function toDeadLetter({ id, queue, kept, reason, error, diedAt, expiresAt }: StoredDeadLetter): DeadLetter {
+  const envelope = readAs<Envelope>(copyOf(kept));
   const failure = readOptional<TaskFailure>(error);
   return { id, queue, name: envelope.name, reason, ...(failure === undefined ? {} : { error: failure }), envelope, diedAt, expiresAt };
 }

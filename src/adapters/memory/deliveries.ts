@@ -2,13 +2,14 @@ import type { Delivery } from "../../model/delivery.ts";
 import type { Envelope } from "../../model/envelope.ts";
 import type { ClaimRequest, ExtendItem, PublishItem, SettleItem } from "../broker-requests.ts";
 import { retriedEnvelope } from "../settled-envelope.ts";
-import { readStored } from "../stored-json.ts";
+import { readAs } from "../stored-json.ts";
 import type { MemorySpace } from "./database.ts";
+import { copyOf } from "./json-copies.ts";
 import type { StoredEnvelope } from "./queue.ts";
 import { MemoryQueue } from "./queue.ts";
 
 /** Takes in an envelope; false when its id is known. */
-export function publish(space: MemorySpace, { envelope, text }: PublishItem, now: number): boolean {
+export function publish(space: MemorySpace, { envelope, text: kept }: PublishItem<unknown>, now: number): boolean {
   const { id, queue, priority, attempt, visibilityTimeoutMs: leaseMs } = envelope;
   if (space.envelopes.has(id) || space.deadLetters.get(id, now) !== undefined) return false;
   const dueAt = envelope.delayMs === undefined ? envelope.notBefore ?? now : now + envelope.delayMs;
@@ -18,7 +19,7 @@ export function publish(space: MemorySpace, { envelope, text }: PublishItem, now
     priority,
     seq: space.next(),
     leaseMs,
-    text,
+    kept,
     attempt,
     place: "ready",
     dueAt,
@@ -49,7 +50,7 @@ export function claim(space: MemorySpace, request: ClaimRequest, now: number): r
       stored.deliveries += 1;
       queue.addLeased(stored, leaseExpiresAt);
       deliveries.push({
-        envelope: readStored<Envelope>(stored.text),
+        envelope: readAs<Envelope>(copyOf(stored.kept)),
         token: stored.token,
         consumer,
         claimedAt: now,
@@ -86,7 +87,7 @@ export function settle(space: MemorySpace, item: SettleItem, times: { readonly n
       return true;
     case "retry":
       stored.attempt += 1;
-      stored.text = JSON.stringify(retriedEnvelope(readStored<Envelope>(stored.text)));
+      stored.kept = retriedEnvelope(readAs<Envelope>(stored.kept));
       putBack(space, stored, { now, dueAt: now + item.delayMs });
       return true;
     case "nack":
@@ -94,10 +95,10 @@ export function settle(space: MemorySpace, item: SettleItem, times: { readonly n
       return true;
     case "deadLetter": {
       forget(space, stored);
-      const { id, queue, attempt, text } = stored;
+      const { id, queue, attempt, kept } = stored;
       const { reason = "", error } = item;
       const expiresAt = now + times.deadLetterTtlMs;
-      space.deadLetters.set(id, { id, queue, attempt, text, reason, error, diedAt: now, expiresAt }, { now, expiresAt });
+      space.deadLetters.set(id, { id, queue, attempt, kept, reason, error, diedAt: now, expiresAt }, { now, expiresAt });
       return true;
     }
   }

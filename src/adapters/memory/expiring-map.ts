@@ -3,8 +3,8 @@ import { IndexedHeap } from "./indexed-heap.ts";
 
 interface Kept<V> extends HeapItem {
   readonly key: string;
-  readonly value: V;
-  readonly expiresAt: number | undefined;
+  value: V;
+  expiresAt: number | undefined;
 }
 
 // From that many on each write takes more away than it brings, so that what has expired cannot pile up although nobody sweeps.
@@ -30,13 +30,20 @@ export class ExpiringMap<V> {
   /** Stores a value until an instant, or without end. One that replaces an unexpired value keeps its place in the order of `values`. */
   set(key: string, value: V, times: { readonly now: number; readonly expiresAt: number | undefined }): void {
     const { now, expiresAt } = times;
-    const before = this.#kept.get(key);
-    if (before !== undefined) {
-      if (before.heapIndex >= 0) this.#expiring.remove(before);
-      if (hasExpired(before, now)) this.#kept.delete(key);
+    let kept = this.#kept.get(key);
+    if (kept !== undefined && hasExpired(kept, now)) {
+      this.#forget(kept);
+      kept = undefined;
     }
-    const kept: Kept<V> = { key, value, expiresAt, heapIndex: -1 };
-    this.#kept.set(key, kept);
+    if (kept === undefined) {
+      kept = { key, value, expiresAt, heapIndex: -1 };
+      this.#kept.set(key, kept);
+    } else {
+      if (kept.heapIndex >= 0) this.#expiring.remove(kept);
+      // Written over, since an object made anew each time is what the garbage collector then has to carry about.
+      kept.value = value;
+      kept.expiresAt = expiresAt;
+    }
     if (expiresAt !== undefined) this.#expiring.add(kept);
     if (this.#kept.size > crowd) this.sweep(now, sweptPerWrite);
   }

@@ -68,12 +68,13 @@ export class IndexedHeap<T extends HeapItem> {
   #sink(item: T, from: number): void {
     let index = from;
     for (;;) {
-      const leftAt = 2 * index + 1;
-      const left = this.#items[leftAt];
+      const left = this.#items[2 * index + 1];
       if (left === undefined) break;
-      const right = this.#items[leftAt + 1];
-      const [child, childAt] = right !== undefined && this.#isBefore(right, left) ? [right, leftAt + 1] : [left, leftAt];
+      const right = this.#items[2 * index + 2];
+      const child = right !== undefined && this.#isBefore(right, left) ? right : left;
       if (!this.#isBefore(child, item)) break;
+      // A child knows its own place.
+      const childAt = child.heapIndex;
       this.#put(child, index);
       index = childAt;
     }

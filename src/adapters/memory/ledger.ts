@@ -11,7 +11,7 @@ import type { LedgerClaim, LedgerSurfaceOptions } from "../ledger-surface.ts";
 import { LedgerSurface } from "../ledger-surface.ts";
 import type { StatusWrite } from "../result-requests.ts";
 import { toStatusWrite } from "../result-requests.ts";
-import { readStored } from "../stored-json.ts";
+import { readAs } from "../stored-json.ts";
 import type { MemorySpace } from "./database.ts";
 import * as deadLetters from "./dead-letters.ts";
 import * as deliveries from "./deliveries.ts";
@@ -20,7 +20,7 @@ import type { StoredEnvelope } from "./queue.ts";
 import * as statuses from "./statuses.ts";
 
 /** What a {@link MemoryLedger} works on. */
-export interface MemoryLedgerOptions extends LedgerSurfaceOptions {
+export interface MemoryLedgerOptions extends LedgerSurfaceOptions<unknown> {
   /** The state of both sides. */
   readonly space: MemorySpace;
   /** Judges leases, delays and times to live. */
@@ -40,7 +40,7 @@ export function enqueuerOf(ledger: TaskLedger): Enqueue | undefined {
 }
 
 /** Broker and result backend of one memory database as one. Every step runs in one go: nothing else can come in between. */
-export class MemoryLedger extends LedgerSurface {
+export class MemoryLedger extends LedgerSurface<unknown> {
   readonly #space: MemorySpace;
   readonly #clock: Clock;
   readonly #deadLetterTtlMs: number;
@@ -59,7 +59,7 @@ export class MemoryLedger extends LedgerSurface {
     });
   }
 
-  protected override async enqueueBatch(items: readonly EnqueueItem[]): Promise<readonly boolean[]> {
+  protected override async enqueueBatch(items: readonly EnqueueItem<unknown>[]): Promise<readonly boolean[]> {
     const now = this.#clock.now();
     return items.map((item) => this.#enqueue(item, now));
   }
@@ -72,7 +72,7 @@ export class MemoryLedger extends LedgerSurface {
     });
   }
 
-  protected override async finishBatch(items: readonly FinishItem[]): Promise<readonly CompletionOutcome[]> {
+  protected override async finishBatch(items: readonly FinishItem<unknown>[]): Promise<readonly CompletionOutcome[]> {
     const now = this.#clock.now();
     return items.map((item) => this.#finish(item, now));
   }
@@ -91,19 +91,20 @@ export class MemoryLedger extends LedgerSurface {
   protected override async replayBatch(request: ReplayRequest): Promise<readonly string[]> {
     const now = this.#clock.now();
     const replayed = deadLetters.replay(this.#space, request, now);
-    if (!request.dryRun) { for (const envelope of replayed) statuses.set(this.#space, queuedStatus(envelope), now); }
+    if (!request.dryRun) { for (const envelope of replayed) statuses.set(this.#space, queuedStatus(envelope, this.limits), now); }
     return replayed.map(({ id }) => id);
   }
 
-  #enqueue(item: EnqueueItem, now: number): boolean {
+  #enqueue(item: EnqueueItem<unknown>, now: number): boolean {
     const current = this.#space.statuses.get(item.envelope.id, now);
     // A task that is queued and nowhere to be found: its producer was cut off between the status and the publication.
     if (current !== undefined && current.state !== "queued" || !deliveries.publish(this.#space, item, now)) return false;
-    statuses.put(this.#space, item.status, { now, current: current && { ...current, payload: undefined, progress: undefined } });
+    if (current !== undefined) statuses.forgetReports(current);
+    statuses.put(this.#space, item.status, { now, current });
     return true;
   }
 
-  #finish(item: FinishItem, now: number): CompletionOutcome {
+  #finish(item: FinishItem<unknown>, now: number): CompletionOutcome {
     const space = this.#space;
     const { settle, status, groupId } = item;
     if (deliveries.heldBy(space, settle) === undefined) return { settled: false };
@@ -145,10 +146,10 @@ export class MemoryLedger extends LedgerSurface {
     return "cancelled";
   }
 
-  #cancelledStatus(id: string, stored: StoredEnvelope | undefined, error: TaskFailure): StatusWrite {
+  #cancelledStatus(id: string, stored: StoredEnvelope | undefined, error: TaskFailure): StatusWrite<unknown> {
     const limits = this.limits.status;
     if (stored === undefined) return toStatusWrite({ id, state: "cancelled", error }, limits);
-    const { name, queue, groupId, resultTtlMs } = readStored<Envelope>(stored.text);
+    const { name, queue, groupId, resultTtlMs } = readAs<Envelope>(stored.kept);
     const group = groupId === undefined ? {} : { groupId };
     const ttl = resultTtlMs === undefined ? {} : { ttl: resultTtlMs };
     return toStatusWrite({ id, state: "cancelled", error, name, queue, ...group, ...ttl }, limits);

@@ -13,8 +13,8 @@ export interface StoredEnvelope extends HeapItem {
   readonly seq: number;
   /** How long its holder may keep it; absent leaves that to the claim. */
   readonly leaseMs: number | undefined;
-  /** The envelope as JSON text. */
-  text: string;
+  /** The envelope; nobody else holds it. */
+  kept: unknown;
   /** Its attempt. */
   attempt: number;
   /** Where it stands. */
@@ -86,11 +86,14 @@ export class MemoryQueue {
   }
 
   #letDueIn(now: number): void {
-    for (const heap of [this.#delayed, this.#leased]) {
-      for (let first = heap.first; first !== undefined && first.dueAt <= now; first = heap.first) {
-        heap.remove(first);
-        this.#put(first, "ready", first.dueAt);
-      }
+    this.#letIn(this.#delayed, now);
+    this.#letIn(this.#leased, now);
+  }
+
+  #letIn(heap: IndexedHeap<StoredEnvelope>, now: number): void {
+    for (let first = heap.first; first !== undefined && first.dueAt <= now; first = heap.first) {
+      heap.remove(first);
+      this.#put(first, "ready", first.dueAt);
     }
   }
 

@@ -13,6 +13,7 @@ import { ResultsSurface } from "../results-surface.ts";
 import { readStored } from "../stored-json.ts";
 import type { MemorySpace } from "./database.ts";
 import { MemoryDatabase } from "./database.ts";
+import { jsonCopies } from "./json-copies.ts";
 import * as groups from "./groups.ts";
 import * as statuses from "./statuses.ts";
 
@@ -37,7 +38,7 @@ export interface JoinSide {
   /** Its state. */
   readonly space: MemorySpace;
   /** What its statuses are held to. */
-  readonly limits: StatusLimits;
+  readonly limits: StatusLimits<unknown>;
   /** Throws when it was closed. */
   readonly requireOpen: () => void;
 }
@@ -62,19 +63,19 @@ export function joinSideOf(backend: ResultBackend): JoinSide | undefined {
  * await backend.close();
  * ```
  */
-export class InMemoryResultBackend extends ResultsSurface {
+export class InMemoryResultBackend extends ResultsSurface<unknown> {
   protected override readonly wakes: KeyedWake<string>;
   readonly #space: MemorySpace;
 
   /** Makes a backend; nothing needs to be connected. */
   constructor(options: InMemoryResultBackendOptions = {}) {
-    super({ ...options, what: "the memory result backend", transactions: false });
+    super({ ...options, what: "the memory result backend", form: jsonCopies, transactions: false });
     this.#space = (options.database ?? new MemoryDatabase()).space(validateId(options.namespace ?? "stem", "a namespace"));
     this.wakes = this.#space.statusWakes;
     sides.set(this, { space: this.#space, limits: this.limits, requireOpen: () => this.requireOpen() });
   }
 
-  protected override async setBatch(writes: readonly StatusWrite[]): Promise<readonly boolean[]> {
+  protected override async setBatch(writes: readonly StatusWrite<unknown>[]): Promise<readonly boolean[]> {
     const now = this.clock.now();
     return writes.map((write) => statuses.set(this.#space, write, now));
   }

@@ -2,14 +2,15 @@ import type { Envelope } from "../../model/envelope.ts";
 import type { TaskFailure } from "../../model/task-failure.ts";
 import { isTerminal, supersedes } from "../../model/task-state.ts";
 import type { TaskStatus } from "../../model/task-status.ts";
-import { fromText } from "../../model/json-text.ts";
+import type { EnvelopeLimits } from "../broker-requests.ts";
 import { queuedStatus } from "../ledger-requests.ts";
 import type { StatusQuery, StatusWrite } from "../result-requests.ts";
-import { readOptional } from "../stored-json.ts";
+import { readAs } from "../stored-json.ts";
 import type { MemorySpace, StoredStatus } from "./database.ts";
+import { copyOf } from "./json-copies.ts";
 
 /** Records a status when the order of truth permits; false when it does not. */
-export function set(space: MemorySpace, write: StatusWrite, now: number): boolean {
+export function set(space: MemorySpace, write: StatusWrite<unknown>, now: number): boolean {
   const current = space.statuses.get(write.id, now);
   if (!supersedes({ state: write.state, attempt: write.attempt ?? current?.attempt ?? 1 }, current)) return false;
   put(space, write, { now, current });
@@ -26,47 +27,78 @@ export interface PutOptions {
   readonly restart?: boolean;
 }
 
-/** Records a status whatever is stored: the caller compared it, or is entitled to put it back. */
-export function put(space: MemorySpace, write: StatusWrite, { now, current, restart = false }: PutOptions): void {
+/** Records a status whatever is stored: the caller compared it, or is entitled to put it back. What was stored is written over. */
+export function put(space: MemorySpace, write: StatusWrite<unknown>, { now, current, restart = false }: PutOptions): void {
   const { id, state } = write;
-  const attempt = write.attempt ?? current?.attempt ?? 1;
-  // What an earlier attempt reported says nothing about this one.
-  const kept = current === undefined || attempt > current.attempt ? { ...current, payload: undefined, progress: undefined } : current;
-  const status: StoredStatus = {
-    id,
-    position: current?.position ?? space.next(),
-    state,
-    attempt,
-    name: write.name ?? kept.name,
-    queue: write.queue ?? kept.queue,
-    payload: write.payload ?? kept.payload,
-    error: write.error,
-    meta: write.meta ?? kept.meta,
-    progress: write.progress ?? kept.progress,
-    worker: write.worker ?? kept.worker,
-    groupId: write.groupId ?? kept.groupId,
-    createdAt: current?.createdAt ?? now,
-    updatedAt: now,
-    startedAt: restart || (state === "running" && !(current?.state === "running" && current.attempt === attempt)) ? now : kept.startedAt,
-    finishedAt: isTerminal(state) ? now : undefined,
-    expiresAt: write.ttlMs === undefined ? undefined : now + write.ttlMs,
-  };
+  const status = current ?? emptyStatus(id, space.next(), now);
+  const attempt = write.attempt ?? status.attempt;
+  if (restart || (state === "running" && !(status.state === "running" && status.attempt === attempt))) status.startedAt = now;
+  if (attempt > status.attempt) forgetReports(status);
+  status.state = state;
+  status.attempt = attempt;
+  if (write.name !== undefined) status.name = write.name;
+  if (write.queue !== undefined) status.queue = write.queue;
+  if (write.payload !== undefined) status.payload = write.payload;
+  status.error = write.error;
+  if (write.meta !== undefined) status.meta = write.meta;
+  if (write.progress !== undefined) status.progress = write.progress;
+  if (write.worker !== undefined) status.worker = write.worker;
+  if (write.groupId !== undefined) status.groupId = write.groupId;
+  status.updatedAt = now;
+  status.finishedAt = isTerminal(state) ? now : undefined;
+  status.expiresAt = write.ttlMs === undefined ? undefined : now + write.ttlMs;
   space.statuses.set(id, status, { now, expiresAt: status.expiresAt });
   space.statusWakes.notify(id);
 }
 
+/** Forgets what an attempt reported: it says nothing about the next one. */
+export function forgetReports(status: StoredStatus): void {
+  status.payload = undefined;
+  status.progress = undefined;
+}
+
+function emptyStatus(id: string, position: number, now: number): StoredStatus {
+  return {
+    id,
+    position,
+    state: "queued",
+    attempt: 1,
+    name: undefined,
+    queue: undefined,
+    payload: undefined,
+    error: undefined,
+    meta: undefined,
+    progress: undefined,
+    worker: undefined,
+    groupId: undefined,
+    createdAt: now,
+    updatedAt: now,
+    startedAt: undefined,
+    finishedAt: undefined,
+    expiresAt: undefined,
+  };
+}
+
 /** Records that a task was handed out; answers the status on record when the order of truth refuses it. */
-export function start(space: MemorySpace, write: StatusWrite, now: number): StoredStatus | undefined {
+export function start(space: MemorySpace, write: StatusWrite<unknown>, now: number): StoredStatus | undefined {
   const current = space.statuses.get(write.id, now);
   if (!supersedes({ state: "running", attempt: write.attempt ?? 1 }, current)) return current;
   put(space, write, { now, current, restart: true });
   return undefined;
 }
 
+/** When and under which limits {@link requeue} writes. */
+export interface RequeueOptions {
+  /** The time. */
+  readonly now: number;
+  /** What the meta is held to. */
+  readonly limits: EnvelopeLimits<unknown>;
+}
+
 /** Follows a replayed envelope: the status that is kept becomes `queued` at its attempt. Without one nothing is recorded. */
-export function requeue(space: MemorySpace, envelope: Envelope, now: number): void {
+export function requeue(space: MemorySpace, envelope: Envelope, { now, limits }: RequeueOptions): void {
   if (space.statuses.get(envelope.id, now) === undefined) return;
-  set(space, queuedStatus(envelope), now);
+  set(space, queuedStatus(envelope, limits), now);
 }
 
 /** Keeps a status until another time; false when there is none. */
@@ -75,7 +107,8 @@ export function expire(space: MemorySpace, id: string, times: { readonly now: nu
   const status = space.statuses.get(id, now);
   if (status === undefined) return false;
   const expiresAt = now + times.ttlMs;
-  space.statuses.set(id, { ...status, expiresAt }, { now, expiresAt });
+  status.expiresAt = expiresAt;
+  space.statuses.set(id, status, { now, expiresAt });
   space.statusWakes.notify(id);
   return true;
 }
@@ -93,7 +126,7 @@ export function matches(status: StoredStatus, { states, name, queue, meta }: Sta
   if (name !== undefined && status.name !== name) return false;
   if (queue !== undefined && status.queue !== queue) return false;
   if (meta === undefined) return true;
-  const stored = readOptional<Readonly<Record<string, unknown>>>(status.meta) ?? {};
+  const stored = readAs<Readonly<Record<string, unknown>> | undefined>(status.meta) ?? {};
   return Object.entries(meta).every(([key, value]) => Object.hasOwn(stored, key) && stored[key] === value);
 }
 
@@ -101,17 +134,17 @@ export function matches(status: StoredStatus, { states, name, queue, meta }: Sta
 export function toStatus(stored: StoredStatus): TaskStatus {
   const { id, name, queue, state, attempt, payload, progress, worker, groupId, createdAt, updatedAt, startedAt, finishedAt, expiresAt } =
     stored;
-  const error = readOptional<TaskFailure>(stored.error);
+  const error = readAs<TaskFailure | undefined>(copyOf(stored.error));
   return {
     id,
     ...(name === undefined ? {} : { name }),
     ...(queue === undefined ? {} : { queue }),
     state,
     attempt,
-    ...(payload === undefined ? {} : { payload: fromText(payload) }),
+    ...(payload === undefined ? {} : { payload: copyOf(payload) }),
     ...(error === undefined ? {} : { error }),
-    meta: readOptional<Readonly<Record<string, unknown>>>(stored.meta) ?? {},
-    ...(progress === undefined ? {} : { progress: fromText(progress) }),
+    meta: readAs<Readonly<Record<string, unknown>> | undefined>(copyOf(stored.meta)) ?? {},
+    ...(progress === undefined ? {} : { progress: copyOf(progress) }),
     ...(worker === undefined ? {} : { worker }),
     ...(groupId === undefined ? {} : { groupId }),
     createdAt,
