@@ -5,6 +5,7 @@ import type { Clock } from "../time/clock.ts";
 import { nextTurn } from "../time/next-turn.ts";
 import { sleep } from "../time/sleep.ts";
 import type { Ending } from "./ending.ts";
+import { stoppedBy } from "./ending.ts";
 import type { Gate } from "./gate.ts";
 import { passGates } from "./gate.ts";
 import { HeldTask } from "./held-task.ts";
@@ -47,8 +48,10 @@ const MAX_CLAIM = 1_000;
 const WAIT_MS = 30_000;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
-// Handlers at least this long gain nothing from tasks held ready: those are better off with an idle worker.
+// Handlers at least this long gain nothing from tasks held ready: those are better off with an idle worker. Of shorter ones no more are held
+// than begin within half of that time, and no more than a worker gets through in it when they take none.
 const SHORT_HANDLER_MS = 50;
+const MAX_AHEAD = 250;
 // With a store in the same process everything may go on in promises alone: timers, sockets and signals get a turn this often.
 const TURN_AFTER_MS = 5;
 
@@ -62,6 +65,7 @@ export class Consumer {
   readonly #buffer: HeldTask[] = [];
   readonly #running = new Set<HeldTask>();
   readonly #settling = new Set<HeldTask>();
+  readonly #settlingIds = new Set<string>();
   readonly #changed = new Wake();
   #meanMs = SHORT_HANDLER_MS;
   #paused = false;
@@ -95,6 +99,7 @@ export class Consumer {
           continue;
         }
         const tasks = this.#hold(await this.#claim(limit, signal));
+        await this.#untilTold(tasks);
         // Without gates there is nothing to wait for.
         if (this.#options.gates.length === 0) this.#accept(tasks);
         else this.#accept(await this.#pass(tasks, signal));
@@ -184,7 +189,7 @@ export class Consumer {
     return tasks.filter((held) => {
       const ending = endings.get(held);
       const isLetThrough = this.#letThrough.delete(held.delivery);
-      // One that was told to stop meanwhile waits for nothing: it ends where it would be run.
+      // One that was told to stop meanwhile waits for nothing.
       if (ending === undefined || (ending.kind === "standby" && (isLetThrough || held.abortReason !== undefined))) return true;
       if (ending.kind === "standby") this.#standby.set(held.delivery, held);
       else void this.#conclude(held, ending);
@@ -193,7 +198,11 @@ export class Consumer {
   }
 
   #accept(tasks: readonly HeldTask[]): void {
-    this.#buffer.push(...tasks);
+    for (const held of tasks) {
+      // One that was told to stop while it was at the gates waits for no slot.
+      if (held.abortReason === undefined) this.#buffer.push(held);
+      else void this.#conclude(held, stoppedBy(held.abortReason));
+    }
     this.#startNext();
   }
 
@@ -209,7 +218,7 @@ export class Consumer {
   async #run(held: HeldTask): Promise<void> {
     const onEnded = (): void => {
       if (!this.#running.delete(held)) return;
-      this.#settling.add(held);
+      this.#settle(held);
       if (held.durationMs !== undefined) this.#meanMs += (held.durationMs - this.#meanMs) / 16;
       this.#startNext();
       this.#changed.notify();
@@ -225,7 +234,7 @@ export class Consumer {
   }
 
   async #conclude(held: HeldTask, ending: Ending): Promise<void> {
-    this.#settling.add(held);
+    this.#settle(held);
     try {
       await this.#options.conclude(held, ending);
     } catch (error) {
@@ -235,17 +244,28 @@ export class Consumer {
     }
   }
 
+  #settle(held: HeldTask): void {
+    this.#settling.add(held);
+    this.#settlingIds.add(held.delivery.envelope.id);
+  }
+
+  /** A store may hand a task on before it has answered who settled it: what became of the last attempt is told before the next one starts. */
+  async #untilTold(tasks: readonly HeldTask[]): Promise<void> {
+    while (tasks.some(({ delivery }) => this.#settlingIds.has(delivery.envelope.id))) await this.#changed.after(this.#changed.ticket());
+  }
+
   #letGo(held: HeldTask): void {
     this.#options.leases.drop(held);
     this.#settling.delete(held);
+    this.#settlingIds.delete(held.delivery.envelope.id);
     this.#changed.notify();
   }
 
   #wanted(): number {
     const { concurrency } = this.#options;
-    // Outcomes that wait to be written are work too: a store that is away must not let them pile up.
-    if (this.#settling.size > 4 * concurrency + 100) return 0;
     const ahead = this.#ahead();
+    // Outcomes that wait to be written are work too: a store that is away must not let them pile up.
+    if (this.#settling.size > 4 * (concurrency + ahead) + 100) return 0;
     const free = concurrency - this.#running.size - this.#buffer.length;
     // While enough is held ready, wait for more room: many small claims cost more than one large one.
     if (free <= 0 && -free * 2 > ahead) return 0;
@@ -255,7 +275,8 @@ export class Consumer {
   #ahead(): number {
     const { prefetch, concurrency } = this.#options;
     if (prefetch !== "auto") return prefetch;
-    return this.#meanMs >= SHORT_HANDLER_MS ? 0 : Math.ceil(concurrency * (1 - this.#meanMs / SHORT_HANDLER_MS));
+    const ahead = Math.ceil(concurrency * (SHORT_HANDLER_MS / this.#meanMs - 1) / 2);
+    return Math.max(0, Math.min(MAX_AHEAD, ahead));
   }
 
   async #pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -1,3 +1,5 @@
+import { ClosedError, ConflictError, TaskRevokedError } from "../errors.ts";
+
 /** How an attempt ended, before it is decided what follows from it. */
 export type Ending =
   | {
@@ -38,3 +40,11 @@ export type Ending =
     /** The lease was lost while it ran: there is nothing to decide any more. */
     readonly kind: "lost";
   };
+
+/** How an attempt ends that was told to stop for this reason. */
+export function stoppedBy(reason: Error): Ending {
+  if (reason instanceof ConflictError) return { kind: "lost" };
+  if (reason instanceof TaskRevokedError) return { kind: "cancelled", error: reason };
+  if (reason instanceof ClosedError) return { kind: "put-back", delayMs: 0 };
+  return { kind: "threw", thrown: reason };
+}

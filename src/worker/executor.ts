@@ -1,7 +1,7 @@
 import type { MaybePromise } from "../async/maybe-promise.ts";
 import { isPromiseLike } from "../async/maybe-promise.ts";
 import type { EncodedPayload, EncoderRegistry } from "../encoding/registry.ts";
-import { ClosedError, ConflictError, PayloadError, StemError, TaskRevokedError, TimeoutError, UnknownTaskError } from "../errors.ts";
+import { ClosedError, ConflictError, PayloadError, StemError, TimeoutError, UnknownTaskError } from "../errors.ts";
 import { DEAD_LETTER_REASONS } from "../model/delivery.ts";
 import type { Envelope } from "../model/envelope.ts";
 import { ARGS_ENCODER_META } from "../model/envelope.ts";
@@ -11,6 +11,7 @@ import { execute } from "../tasks/middleware.ts";
 import type { TaskRegistry } from "../tasks/registry.ts";
 import type { AnyTask } from "../tasks/task.ts";
 import type { Ending } from "./ending.ts";
+import { stoppedBy } from "./ending.ts";
 import type { HeldTask } from "./held-task.ts";
 import type { ContextSources } from "./run-context.ts";
 import { RunContext } from "./run-context.ts";
@@ -132,13 +133,6 @@ function returned({ value, encoderId }: EncodedPayload): Ending {
 
 function unencodable(error: unknown): Ending {
   return unusable(DEAD_LETTER_REASONS.result, error);
-}
-
-function stoppedBy(reason: Error): Ending {
-  if (reason instanceof ConflictError) return { kind: "lost" };
-  if (reason instanceof TaskRevokedError) return { kind: "cancelled", error: reason };
-  if (reason instanceof ClosedError) return { kind: "put-back", delayMs: 0 };
-  return { kind: "threw", thrown: reason };
 }
 
 /** An encoder whose key service is away says that trying again may help; otherwise it cannot. */

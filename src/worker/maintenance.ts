@@ -22,6 +22,8 @@ export interface MaintenanceOptions extends TaskSystem {
 }
 
 const AT_ONCE = 500;
+const SHORTEST_PAUSE_MS = 10;
+const LONGEST_PAUSE_MS = 100;
 
 /** Deletes what has expired, in small steps, for as long as the worker lives: nobody else would. */
 export function maintenance(options: MaintenanceOptions): Ticker {
@@ -41,6 +43,7 @@ export function maintenance(options: MaintenanceOptions): Ticker {
     clock,
     onError,
     run: async () => {
+      const startedAt = clock.monotonic();
       let swept = 0;
       // One after the other: a sweep has time. A store that is away must not keep the others from theirs.
       for (const sweep of sweeps) {
@@ -50,8 +53,10 @@ export function maintenance(options: MaintenanceOptions): Ticker {
           onError(error);
         }
       }
-      // There was more than one step took: go on after a pause that leaves the others room.
-      return swept >= AT_ONCE ? Math.min(100, intervalMs) : undefined;
+      if (swept < AT_ONCE) return undefined;
+      // There was more than one step took: go on after a pause that leaves the others room, as long as the step itself took.
+      const tookMs = clock.monotonic() - startedAt;
+      return Math.min(intervalMs, LONGEST_PAUSE_MS, Math.max(SHORTEST_PAUSE_MS, tookMs));
     },
   });
 }

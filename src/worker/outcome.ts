@@ -31,7 +31,7 @@ export function decide(delivery: Delivery, ending: SettledEnding, options: Outco
   const { envelope } = delivery;
   switch (ending.kind) {
     case "returned":
-      return { delivery, settlement: { kind: "ack" }, status: succeeded(envelope, ending), ...followUps(envelope.onSuccess) };
+      return withFollowUps({ delivery, settlement: { kind: "ack" }, status: succeeded(envelope, ending) }, envelope.onSuccess);
     case "threw":
       return afterThrow(delivery, ending.thrown, options);
     case "refused":
@@ -73,14 +73,10 @@ function afterThrow(delivery: Delivery, thrown: unknown, options: OutcomeOptions
 }
 
 function giveUp(delivery: Delivery, reason: string, error: TaskFailure): Completion {
-  return {
-    delivery,
-    settlement: { kind: "deadLetter", reason, error },
-    status: { state: "failed", error },
-    ...followUps(delivery.envelope.onFailure),
-  };
+  const settlement = { kind: "deadLetter", reason, error } as const;
+  return withFollowUps({ delivery, settlement, status: { state: "failed", error } }, delivery.envelope.onFailure);
 }
 
-function followUps(links: Completion["followUps"]): Pick<Completion, "followUps"> {
-  return links === undefined || links.length === 0 ? {} : { followUps: links };
+function withFollowUps(completion: Completion, links: Completion["followUps"]): Completion {
+  return links === undefined || links.length === 0 ? completion : { ...completion, followUps: links };
 }

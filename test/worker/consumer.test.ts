@@ -7,7 +7,7 @@ import type { Deferred } from "../../src/async/deferred.ts";
 import { deferred } from "../../src/async/deferred.ts";
 import type { ClaimOptions } from "../../src/contracts/broker.ts";
 import type { TaskLedger } from "../../src/contracts/task-ledger.ts";
-import { StoreError } from "../../src/errors.ts";
+import { StoreError, TaskRevokedError } from "../../src/errors.ts";
 import type { Delivery } from "../../src/model/delivery.ts";
 import { ManualClock } from "../../src/time/manual-clock.ts";
 import { nextTurn } from "../../src/time/next-turn.ts";
@@ -343,29 +343,32 @@ test("nothing is claimed or started while a gate cannot answer, and the leases a
 });
 
 test(
-  "what is stopped while it waits at a gate is not run, and one that the gate keeps back ends without waiting for it",
+  "what is stopped while it waits at a gate ends behind it without a free slot, also where the gate keeps it back",
   { timeout },
   async () => {
     const ran: string[] = [];
     const concluded: string[] = [];
     const asked = deferred<void>();
     const answer = deferred<void>();
+    const end = deferred<void>();
     let claims = 0;
     const { consumer, kept } = consumerWith({
-      concurrency: 3,
+      concurrency: 1,
+      prefetch: 2,
       claim: async (options) => {
         claims += 1;
-        return claims === 1 ? ["a", "b", "c"].map((id) => delivery({ id })) : await nothing(options);
+        return claims === 1 ? ["a", "b", "c", "d"].map((id) => delivery({ id })) : await nothing(options);
       },
       gates: [{
         admit: async () => {
           asked.resolve();
           await answer.promise;
-          return [{ kind: "standby" }, { kind: "standby" }, undefined];
+          return [{ kind: "standby" }, { kind: "standby" }, undefined, undefined];
         },
       }],
-      run: async (held, onEnded) => {
-        ran.push(`${held.delivery.envelope.id} ${held.abortReason?.message ?? "runs"}`);
+      run: async ({ delivery: { envelope } }, onEnded) => {
+        ran.push(envelope.id);
+        await end.promise;
         onEnded();
       },
       conclude: async ({ delivery: { envelope } }, ending) => void concluded.push(`${envelope.id} ${ending.kind}`),
@@ -376,19 +379,22 @@ test(
     const stop = (id: string): void => {
       const held = consumer.held.find((one) => one.delivery.envelope.id === id);
       assert.ok(held !== undefined, `${id} is not held`);
-      consumer.stop(held, new Error("not wanted"));
+      consumer.stop(held, new TaskRevokedError(id, "not wanted"));
     };
-    assert.equal(consumer.held.length, 3);
+    assert.equal(consumer.held.length, 4);
     stop("a");
-    stop("c");
+    stop("d");
     answer.resolve();
     while (claims < 2) await nextTurn();
-    assert.deepEqual(ran, ["a not wanted", "c not wanted"]);
+    assert.deepEqual(ran, ["c"]);
+    assert.deepEqual(concluded, ["a cancelled", "d cancelled"]);
     stop("b");
+    end.resolve();
     abort.abort();
     await consuming;
     await consumer.idle();
-    assert.deepEqual(concluded, ["b cancelled"]);
+    assert.deepEqual(concluded, ["a cancelled", "d cancelled", "b cancelled"]);
+    assert.deepEqual(ran, ["c"]);
     assert.equal(kept.size, 0);
   },
 );
