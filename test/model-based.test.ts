@@ -12,6 +12,8 @@ import { ledgerDefects } from "./broken/ledger-defects.ts";
 import { resultDefects } from "./broken/results-defects.ts";
 import { scheduleDefects } from "./broken/schedule-defects.ts";
 import { scheduleSlotDefects } from "./broken/schedule-slot-defects.ts";
+import type { FoundationKind } from "./broken/foundations.ts";
+import { foundations, memoryFoundation } from "./broken/foundations.ts";
 import { type Defect, harnessOf } from "./broken/wrap.ts";
 
 const timeout = 60_000;
@@ -41,13 +43,16 @@ const findable = [
   "a stale claim enqueues all the same",
 ];
 
-for (const name of findable) {
-  test(`random operations find a store in which this is so: ${name}`, { timeout }, async () => {
-    const message = await findBy(defectNamed(name), { seed: 7 });
-    assert.match(message ?? "", /^The adapters disagree \(seed \d+\)/);
-    const operations = message?.split("\n").slice(2) ?? [];
-    assert.ok(operations.length <= 15, `${operations.length} operations are left of 80:\n${message}`);
-  });
+for (const foundation of foundations) {
+  for (const name of findable) {
+    const options = { ...foundation.needs, timeout };
+    test(`${foundation.name}: random operations find a store in which this is so: ${name}`, options, async () => {
+      const message = await findBy(defectNamed(name), { seed: 7, foundation });
+      assert.match(message ?? "", /^The adapters disagree \(seed \d+\)/);
+      const operations = message?.split("\n").slice(2) ?? [];
+      assert.ok(operations.length <= 15, `${operations.length} operations are left of 80:\n${message}`);
+    });
+  }
 }
 
 test("a failure comes again with its seed", { timeout }, async () => {
@@ -85,8 +90,14 @@ function defectNamed(name: string): Defect {
   return defect;
 }
 
-async function findBy(defect: Defect, options: { readonly seed: number; readonly sequences?: number }): Promise<string | undefined> {
-  const harness = harnessOf(defect);
+interface Search {
+  readonly seed: number;
+  readonly sequences?: number;
+  readonly foundation?: FoundationKind;
+}
+
+async function findBy(defect: Defect, { foundation = memoryFoundation, ...options }: Search): Promise<string | undefined> {
+  const harness = harnessOf(defect, foundation);
   try {
     for (const conformanceCase of randomCases(options)) {
       try {

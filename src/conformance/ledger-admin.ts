@@ -212,6 +212,29 @@ export const ledgerAdminCases: readonly ConformanceCase[] = Object.freeze([
     equal(outcomes.map((outcome) => outcome.state), ["succeeded", "succeeded"], "the ends");
   }),
 
+  ...timedOnLedgers("[T12] a replay leaves a status that already tells of its attempt, or of a later one", async (context) => {
+    const { ledger, broker, results, clock, envelope } = context;
+    for (const replay of [() => ledger.replay(), () => broker.deadLetters.replay()]) {
+      const published = [envelope(), envelope(), envelope()];
+      const ids = published.map(({ id }) => id);
+      await ledger.enqueue(published);
+      await results.setMany([
+        { id: itemAt(ids, 0), state: "queued", attempt: 2, progress: "kept" },
+        { id: itemAt(ids, 1), state: "queued", attempt: 3, progress: "kept" },
+        { id: itemAt(ids, 2), state: "running", attempt: 2, progress: "kept" },
+      ]);
+      for (const delivery of await claim(ledger)) await broker.deadLetter(delivery, "given up");
+      const before = await results.getMany(ids);
+      await clock.advance(1);
+      equal(await replay(), ids, "the answer");
+      equal(await results.getMany(ids), before, "the statuses");
+      const again = await claim(ledger);
+      equal(again.map((delivery) => delivery.envelope.attempt), [2, 2, 2], "the attempts that are claimed");
+      await ledger.finish(again.map((delivery) => success(delivery)));
+      await expectCounts(broker, {}, "at the end");
+    }
+  }),
+
   ...onLedgers("[T12] replay chooses by ids, queue and limit, and refuses bad ones", async ({ ledger, broker, envelope }) => {
     const published = [envelope(), envelope(), envelope({ queue: "other" })];
     await ledger.enqueue(published);

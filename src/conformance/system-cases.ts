@@ -13,6 +13,7 @@ import { systemOptionCases } from "./system-options.ts";
 import { systemQuotaCases } from "./system-quotas.ts";
 import { systemRefusalCases } from "./system-refusals.ts";
 import { systemRevokeCases } from "./system-revoke.ts";
+import { systemTerminateCases } from "./system-terminate.ts";
 import { systemRetryCases } from "./system-retries.ts";
 import { systemRunningCases } from "./system-running.ts";
 import { systemShutdownCases } from "./system-shutdown.ts";
@@ -40,6 +41,7 @@ export const SYSTEM_CASES: readonly ConformanceCase[] = Object.freeze([
   ...systemBeatCases,
   ...systemBeatUniqueCases,
   ...systemRevokeCases,
+  ...systemTerminateCases,
   ...systemUniqueCases,
   ...systemUniqueTimeCases,
 ]);

@@ -202,7 +202,10 @@ export const brokerDefects: readonly Defect[] = [
             const deliveries = await broker.claim(options);
             const leftMs = deadline - clock.monotonic();
             if (deliveries.length > 0 || leftMs <= 0 || options.signal?.aborted) return deliveries;
-            const dueMs = (await broker.counts("default")).delayed + (await broker.counts("default")).inflight > 0 ? 10 : leftMs;
+            // Over a network its case may have failed, and closed it, in the meantime.
+            const counts = await broker.counts("default").catch(() => undefined);
+            if (counts === undefined) return [];
+            const dueMs = counts.delayed + counts.inflight > 0 ? 10 : leftMs;
             await new Promise<void>((resolve) => {
               const cancel = clock.timer(Math.min(leftMs, dueMs), resolve);
               const wake = () => {

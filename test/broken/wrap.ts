@@ -1,4 +1,4 @@
-/** Adapters with one deliberate defect each: the memory adapter, wrapped. */
+/** Adapters with one deliberate defect each: a sound adapter, wrapped. */
 
 import type { Adapter } from "../../src/contracts/adapter.ts";
 import type { Broker } from "../../src/contracts/broker.ts";
@@ -12,9 +12,10 @@ import type { Delivery } from "../../src/model/delivery.ts";
 import type { Envelope } from "../../src/model/envelope.ts";
 import type { TaskStatus } from "../../src/model/task-status.ts";
 import type { ConformanceHarness, HarnessConnectOptions } from "../../src/conformance.ts";
-import { memory, MemoryDatabase } from "../../src/memory.ts";
 import type { Clock } from "../../src/time/clock.ts";
 import { systemClock } from "../../src/time/clock.ts";
+import type { FoundationKind } from "./foundations.ts";
+import { memoryFoundation } from "./foundations.ts";
 
 /** What all connections of one namespace remember together, for defects that need a memory of their own. */
 export interface Shared {
@@ -69,19 +70,16 @@ export interface Defect {
 }
 
 /** Gives the harness of an adapter with that defect; without one it is sound, which proves that the wrapping breaks nothing. */
-export function harnessOf(defect: Partial<Defect>): ConformanceHarness {
-  const database = new MemoryDatabase();
+export function harnessOf(defect: Partial<Defect>, on: FoundationKind = memoryFoundation): ConformanceHarness {
+  const foundation = on.lay();
   const spaces = new Map<string, Shared>();
   const opened: Adapter[] = [];
   return {
     name: defect.name ?? "sound",
     connect: async (options) => {
-      const { namespace, clock } = defect.connectWith?.(options) ?? options;
-      const sound = memory({
-        database: defect.isApart === true ? new MemoryDatabase() : database,
-        namespace,
-        ...(clock === undefined ? {} : { clock }),
-      });
+      const changed = defect.connectWith?.(options) ?? options;
+      const { namespace, clock } = changed;
+      const sound = await foundation.connect(changed, defect.isApart === true);
       opened.push(sound);
       const shared = spaces.get(namespace) ?? { deliveries: new Map(), envelopes: new Map(), statuses: new Map(), seen: new Set() };
       spaces.set(namespace, shared);
@@ -90,6 +88,7 @@ export function harnessOf(defect: Partial<Defect>): ConformanceHarness {
     // Whatever a defect kept open ends here, so that its timers do not outlive its test.
     cleanup: async () => {
       await Promise.all(opened.map((adapter) => adapter.close()));
+      await foundation.clear();
     },
   };
 }
@@ -100,7 +99,7 @@ const soundBackends = new WeakMap<ResultBackend, ResultBackend>();
 function wrap(defect: Partial<Defect>, parts: Omit<Scope, "ledger">): Adapter {
   const { sound } = parts;
   const ledger = sound.broker.joinWith(sound.results);
-  if (ledger === undefined) throw new Error("The memory adapter does not join its own stores");
+  if (ledger === undefined) throw new Error("The adapter does not join its own stores");
   const scope: Scope = { ...parts, ledger };
   const broker: Broker = { ...soundBroker(scope, () => broker), ...defect.broker?.(scope) };
   const results: ResultBackend = { ...soundResults(sound.results, () => results), ...defect.results?.(scope) };
