@@ -1,164 +1,135 @@
-/** What is measured of a store, through the same calls that its users make. */
+/** Everything that is measured. */
 
-import type { Adapter } from "../src/contracts/adapter.ts";
-import { Stem, task, Worker } from "../src/mod.ts";
-import type { Figure } from "./measure.ts";
-import { inFlight, measure, payload, perSecond } from "./measure.ts";
+import type { Adapter } from "@stem/stem";
+import { claimBesideDead, claimBesideWaiting, resultBesideStored } from "./growth-scenarios.ts";
+import { importMemory, importTime } from "./imports.ts";
+import { processes } from "./many-processes.ts";
+import type { Unit } from "./measure.ts";
+import { growth, heldTasks } from "./memory-scenarios.ts";
+import { checkRevocations, claimSchedules, runGroups, watchResult } from "./stem-scenarios.ts";
+import { enqueue, enqueueBulk, pickup, process, roundTrip, slowPickup } from "./queue-scenarios.ts";
+import { getManyResults, getResults, lock, setResults } from "./store-scenarios.ts";
+import type { Faces, LockSystem, Place, QueueSystem, ResultSystem } from "./systems.ts";
 
 /** How much is done per run. */
 export interface Scale {
-  /** Tasks enqueued one by one. */
+  /** Operations of a run that does one after the other. */
   readonly single: number;
-  /** Tasks enqueued with 100 in flight, and tasks processed. */
+  /** Operations of a run that does many at once: a multiple of 100. */
   readonly many: number;
-  /** How many runs count. */
-  readonly runs: number;
+  /** Single waits of which the median is taken. */
+  readonly waits: number;
+  /** What a lot is, where cost may grow with what is stored; little is a hundredth of it. */
+  readonly large: number;
+  /** How many rounds count. */
+  readonly rounds: number;
 }
 
-const echo = task({ name: "bench.echo", run: (_context, args: ReturnType<typeof payload>) => args });
+/** A table of its own. */
+export type Group = "tasks" | "stores" | "growth" | "imports";
 
-/** Makes a connection with a namespace of its own. */
-export type Connect = (namespace: string) => Promise<Adapter>;
+/** One thing that is measured. */
+export interface Scenario {
+  /** Its name. */
+  readonly name: string;
+  /** What its figure counts. */
+  readonly unit: Unit;
+  /** The table that it belongs to. */
+  readonly group: Group;
+  /** Whether it takes minutes: done once, and only by name or with `--all`. */
+  readonly isLong?: boolean;
+  /** Does it once, where nothing is yet; `undefined` when that side cannot. */
+  readonly run: (faces: Faces, place: Place, scale: Scale) => Promise<number | undefined>;
+}
 
-/** Measures one store. */
-export async function measureStore(connect: Connect, scale: Scale): Promise<readonly Figure[]> {
-  let spaces = 0;
-  const figures: Figure[] = [];
-  const within = async (work: (adapter: Adapter) => Promise<number>): Promise<number> => {
-    const adapter = await connect(`bench-${++spaces}`);
-    try {
-      return await work(adapter);
-    } finally {
-      await adapter.close();
-    }
+/** All scenarios, in the order of the tables. */
+export const scenarios: readonly Scenario[] = [
+  ofQueue("enqueue, one by one", "per second", (queue, { single }) => enqueue(queue, single, 1)),
+  ofQueue("enqueue, 100 in flight", "per second", (queue, { many }) => enqueue(queue, many, 100)),
+  ofQueue("enqueue, bulk of 1,000", "per second", (queue, { many }) => enqueueBulk(queue, many)),
+  ofQueue("process, concurrency 1", "per second", (queue, { single }) => process(queue, single, 1)),
+  ofQueue("process, concurrency 10", "per second", (queue, { many }) => process(queue, many, 10)),
+  ofQueue("process, concurrency 100", "per second", (queue, { many }) => process(queue, many, 100)),
+  ofQueue("enqueue to start, idle worker", "ms", pickup),
+  ofQueue("enqueue to start, 99th percentile", "ms", slowPickup),
+  ofQueue("enqueue to result", "ms", roundTrip),
+  { ...ofStem("groups of 1,000", "per second", (adapter, { many }) => runGroups(adapter, many)), group: "tasks" },
+  ofResults("result set, 100 in flight", (results, { many }) => setResults(results, many)),
+  ofResults("result get, 100 in flight", (results, { many }) => getResults(results, many)),
+  ofResults("result get, 100 with a call", (results, { many }) => getManyResults(results, many)),
+  ofStem("result watched by 100", "ms", watchResult),
+  ofLocks("lock and unlock, one by one", (locks, { single }) => lock(locks, single, 1)),
+  ofLocks("lock and unlock, 100 in flight", (locks, { many }) => lock(locks, many, 100)),
+  ofStem("revocation check, 100 with a call", "per second", (adapter, { many }) => checkRevocations(adapter, many)),
+  long(ofStem("schedule claim and completion", "per second", claimSchedules)),
+  long(ofStem("claim, few waiting tasks", "ms", (adapter, { large }) => claimBesideWaiting(adapter, large / 100))),
+  long(ofStem("claim, many waiting tasks", "ms", (adapter, { large }) => claimBesideWaiting(adapter, large))),
+  long(ofStem("claim, few dead letters", "ms", (adapter, { large }) => claimBesideDead(adapter, large / 1_000))),
+  long(ofStem("claim, many dead letters", "ms", (adapter, { large }) => claimBesideDead(adapter, large / 10))),
+  long(ofStem("result get and set, few stored", "ms", (adapter, { large }) => resultBesideStored(adapter, large / 100))),
+  long(ofStem("result get and set, many stored", "ms", (adapter, { large }) => resultBesideStored(adapter, large))),
+  long(ofProcesses("1 worker process", 1)),
+  long(ofProcesses("4 worker processes", 4)),
+  long(ofStem("memory of 1,000 held tasks", "MiB", (adapter, { large }) => heldTasks(adapter, Math.min(10_000, large)))),
+  // In memory the store itself grows: it keeps results.
+  long(notInMemory(ofQueue("memory growth over many tasks", "MiB", (queue, { large }) => growth(queue, large)))),
+  { name: "import, time", unit: "ms", group: "imports", run: async ({ imports }, place) => imports && importTime(imports(place)) },
+  { name: "import, memory", unit: "MiB", group: "imports", run: async ({ imports }, place) => imports && importMemory(imports(place)) },
+];
+
+/** The scenarios whose names hold `only`; the long ones too where it names one or `all` is asked for. */
+export function chosen(only: string, all: boolean): readonly Scenario[] {
+  return scenarios.filter(({ name, isLong }) => name.includes(only) && (isLong !== true || all || only !== ""));
+}
+
+type Work<System> = (system: System, scale: Scale) => Promise<number | undefined>;
+
+function ofQueue(name: string, unit: Unit, work: Work<QueueSystem>): Scenario {
+  return { name, unit, group: "tasks", run: ({ queue }, place, scale) => withSystem(queue, place, (system) => work(system, scale)) };
+}
+
+function ofResults(name: string, work: Work<ResultSystem>): Scenario {
+  const run: Scenario["run"] = ({ results }, place, scale) => withSystem(results, place, (system) => work(system, scale));
+  return { name, unit: "per second", group: "stores", run };
+}
+
+function ofLocks(name: string, work: Work<LockSystem>): Scenario {
+  const run: Scenario["run"] = ({ locks }, place, scale) => withSystem(locks, place, (system) => work(system, scale));
+  return { name, unit: "per second", group: "stores", run };
+}
+
+function ofStem(name: string, unit: Unit, work: Work<Adapter>): Scenario {
+  return { name, unit, group: "stores", run: ({ adapter }, place, scale) => withSystem(adapter, place, (system) => work(system, scale)) };
+}
+
+/** Stem alone has programs for that, and its memory store is of one process. */
+function ofProcesses(name: string, number: number): Scenario {
+  const run: Scenario["run"] = async ({ adapter, queue }, place, { many }) =>
+    adapter && withSystem(queue, place, (system) => processes(system, place, { count: many, number }));
+  return notInMemory({ name, unit: "per second", group: "growth", run });
+}
+
+function long(scenario: Scenario): Scenario {
+  return { ...scenario, group: "growth", isLong: true };
+}
+
+function notInMemory(scenario: Scenario): Scenario {
+  return {
+    ...scenario,
+    run: async (faces, place, scale) => place.store === "memory" ? undefined : await scenario.run(faces, place, scale),
   };
-  const add = async (name: string, unit: Figure["unit"], work: (adapter: Adapter) => Promise<number>): Promise<void> => {
-    figures.push(await measure(name, unit, scale.runs, () => within(work)));
-  };
+}
 
-  await add("enqueue, one by one", "per second", (adapter) => enqueue(adapter, scale.single, 1));
-  await add("enqueue, 100 in flight", "per second", (adapter) => enqueue(adapter, scale.many, 100));
-  await add("enqueue, bulk of 1,000", "per second", (adapter) => enqueueBulk(adapter, scale.many));
-  for (const concurrency of [1, 10, 100]) {
-    const count = concurrency === 1 ? scale.single : scale.many;
-    await add(`process, concurrency ${concurrency}`, "per second", (adapter) => process(adapter, count, concurrency));
+async function withSystem<System extends { close(): Promise<void> }>(
+  make: ((place: Place) => Promise<System>) | undefined,
+  place: Place,
+  work: (system: System) => Promise<number | undefined>,
+): Promise<number | undefined> {
+  if (make === undefined) return undefined;
+  const system = await make(place);
+  try {
+    return await work(system);
+  } finally {
+    await system.close();
   }
-  await add("result set, 100 in flight", "per second", (adapter) => setResults(adapter, scale.many));
-  await add("result get, 100 in flight", "per second", (adapter) => getResults(adapter, scale.many));
-  await add("lock and unlock, one by one", "per second", (adapter) => lock(adapter, scale.single, 1));
-  await add("lock and unlock, 100 in flight", "per second", (adapter) => lock(adapter, scale.many, 100));
-  await add("enqueue to start, idle worker", "ms", (adapter) => pickup(adapter, 100));
-  return figures;
-}
-
-async function enqueue({ broker, results: backend }: Adapter, count: number, width: number): Promise<number> {
-  const stem = new Stem({ broker, backend, registry: [echo] });
-  const rate = await perSecond(count, () => inFlight(count, width, (index) => stem.enqueue(echo, { args: payload(index) })));
-  expectCount("ready after enqueueing", (await broker.counts("default")).ready, count);
-  return rate;
-}
-
-async function enqueueBulk({ broker, results: backend }: Adapter, count: number): Promise<number> {
-  const stem = new Stem({ broker, backend, registry: [echo] });
-  const rate = await perSecond(count, async () => {
-    for (let from = 0; from < count; from += 1_000) {
-      const calls = Array.from({ length: Math.min(1_000, count - from) }, (_, at) => ({ task: echo, args: payload(from + at) }));
-      await stem.enqueueMany(calls);
-    }
-  });
-  expectCount("ready after enqueueing", (await broker.counts("default")).ready, count);
-  return rate;
-}
-
-async function process({ broker, results: backend }: Adapter, count: number, concurrency: number): Promise<number> {
-  const stem = new Stem({ broker, backend, registry: [echo] });
-  for (let from = 0; from < count; from += 1_000) {
-    await stem.enqueueMany(Array.from({ length: Math.min(1_000, count - from) }, (_, at) => ({ task: echo, args: payload(from + at) })));
-  }
-  const worker = new Worker({ broker, backend, registry: [echo], concurrency });
-  let succeeded = 0;
-  const rate = await perSecond(count, async () => {
-    await new Promise<void>((resolve, reject) => {
-      worker.subscribe((event) => {
-        if (event.type === "task-succeeded" && ++succeeded === count) resolve();
-        if (event.type === "task-failed" || event.type === "error") reject(new Error(`The worker said ${event.type}`, { cause: event }));
-      });
-      worker.start().catch(reject);
-    });
-  });
-  await worker.shutdown();
-  const { ready, delayed, inflight, dead } = await broker.counts("default");
-  expectCount("left after processing", ready + delayed + inflight + dead, 0);
-  expectCount("results after processing", await countSucceeded(backend, count), count);
-  return rate;
-}
-
-async function setResults({ results }: Adapter, count: number): Promise<number> {
-  const rate = await perSecond(
-    count,
-    () => inFlight(count, 100, (index) => results.set(`result-${index}`, "succeeded", { payload: payload(index) })),
-  );
-  expectCount("results after setting", await countSucceeded(results, count), count);
-  return rate;
-}
-
-async function getResults({ results }: Adapter, count: number): Promise<number> {
-  const ids = Array.from({ length: count }, (_, index) => `result-${index}`);
-  for (let from = 0; from < count; from += 1_000) {
-    await results.setMany(ids.slice(from, from + 1_000).map((id, at) => ({ id, state: "succeeded", payload: payload(from + at) })));
-  }
-  let found = 0;
-  const rate = await perSecond(count, () =>
-    inFlight(count, 100, async (index) => {
-      if (await results.get(ids[index] ?? "") !== undefined) found++;
-    }));
-  expectCount("results found", found, count);
-  return rate;
-}
-
-async function lock({ locks }: Adapter, count: number, width: number): Promise<number> {
-  let released = 0;
-  const rate = await perSecond(count, () =>
-    inFlight(count, width, async (index) => {
-      const held = await locks.acquire(`key-${index % width}-${index}`, { owner: "bench", ttl: "1m" });
-      if (await held?.release() === true) released++;
-    }));
-  expectCount("locks given back", released, count);
-  return rate;
-}
-
-async function pickup({ broker, results: backend }: Adapter, count: number): Promise<number> {
-  let onStart: (at: number) => void = () => {};
-  const mark = task({ name: "bench.mark", run: () => onStart(performance.now()) });
-  const worker = new Worker({ broker, backend, registry: [mark], concurrency: 1 });
-  await worker.start();
-  const stem = new Stem({ broker, backend, registry: [mark] });
-  const waits: number[] = [];
-  for (let index = 0; index < count; index++) {
-    const started = new Promise<number>((resolve) => {
-      onStart = resolve;
-    });
-    const enqueuedAt = performance.now();
-    const handle = await stem.enqueue(mark);
-    waits.push(await started - enqueuedAt);
-    await handle.result({ timeout: "10s" });
-  }
-  await worker.shutdown();
-  waits.sort((a, b) => a - b);
-  return waits[waits.length >> 1] ?? Number.NaN;
-}
-
-async function countSucceeded(backend: Adapter["results"], atMost: number): Promise<number> {
-  let count = 0;
-  let cursor: string | undefined;
-  do {
-    const page = await backend.list({ state: "succeeded" }, { limit: 1_000, ...(cursor === undefined ? {} : { cursor }) });
-    count += page.items.length;
-    cursor = page.cursor;
-  } while (cursor !== undefined && count <= atMost);
-  return count;
-}
-
-function expectCount(what: string, found: number, expected: number): void {
-  if (found !== expected) throw new Error(`Cannot count this run: expected ${expected} ${what}, found ${found}`);
 }
