@@ -1,8 +1,10 @@
 /**
- * `npm run test:runtimes [files…]`: the adapters' conformance and the runtime tests on Node 20, Node 24, Deno and Bun, with one table at the end.
+ * `npm run test:runtimes [-- --others] [files…]`: the adapters' conformance, the broken stores and the runtime tests on Node 20, Node 24, Deno and Bun, with one
+ * table at the end.
  *
  * Fails on any failed case, on a file that runs too few cases or skips others than the reviewed table says, and on a runtime that runs fewer cases
- * of a file than another one does.
+ * of a file than another one does. Files for which the reviewed table says `once` run on this Node alone; one whose server may be missing is not run
+ * without it, and is said to be so. `--others` leaves out this Node, on which `npm test` runs the same files.
  */
 
 import { existsSync, readFileSync } from "node:fs";
@@ -18,6 +20,7 @@ import { formatTable } from "../test/support/table.ts";
 import { testFiles } from "../test/support/test-files.ts";
 
 const limitMs = 900_000;
+const standardPaths = ["test/adapters", "test/broken.test.ts", "test/model-based.test.ts", "test/runtimes"];
 
 interface Run {
   readonly file: string;
@@ -29,16 +32,23 @@ interface Run {
 
 process.exitCode = await main(process.argv.slice(2));
 
-async function main(paths: readonly string[]): Promise<number> {
+async function main(argv: readonly string[]): Promise<number> {
+  const paths = argv.filter((argument) => argument !== "--others");
+  const [here, ...others] = runtimeNames;
+  const everywhere = argv.includes("--others") ? others : runtimeNames;
   await installRuntimes();
-  const files = testFiles(paths.length > 0 ? paths : ["test/adapters", "test/runtimes"]);
-  await using servers = await provideServers(serversNeededBy(files));
-  for (const line of [...servers.found, ...servers.missing]) console.log(line);
-  if (servers.missing.length > 0) return 1;
+  const chosen = testFiles(paths.length > 0 ? paths : standardPaths);
+  await using servers = await provideServers(serversNeededBy(chosen));
+  for (const line of [...servers.found, ...servers.missing.map((missing) => missing.line)]) console.log(line);
+  const isAbsent = (file: string) => servers.missing.some(({ kind, isOptional }) => isOptional && serversNeededBy([file]).includes(kind));
+  const expected = readExpectedCounts();
+  const absent = chosen.filter((file) => isAbsent(file) && expected.get(file)?.without !== undefined);
+  if (servers.missing.some(({ isOptional }) => !isOptional)) return 1;
+  const files = chosen.filter((file) => !absent.includes(file));
   await using folder = createServerFolder("reports");
   const runs: Run[] = [];
   for (const file of files) {
-    for (const runtime of runtimeNames) {
+    for (const runtime of expected.get(file)?.once === true ? everywhere.filter((name) => name === here) : everywhere) {
       const report = join(folder.path, `${runs.length}.xml`);
       const run = await runFile({ file, runtime, report, environment: servers.environment });
       console.log(`${run.problems.length === 0 ? "ok  " : "FAIL"} ${title(runtime)} ${file} (${run.seconds.toFixed(1)} s)`);
@@ -47,7 +57,7 @@ async function main(paths: readonly string[]): Promise<number> {
       if (process.exitCode !== undefined) return Number(process.exitCode);
     }
   }
-  return report(runs);
+  return report(runs, absent);
 }
 
 interface FileRun {
@@ -69,7 +79,7 @@ async function runFile({ file, runtime, report, environment }: FileRun): Promise
   const problems: string[] = [];
   if (outcome.code === 130 || outcome.code === 143) process.exitCode = outcome.code;
   if (outcome.code !== 0) problems.push(outcome.output.slice(-20_000), `The test runner ended with code ${outcome.code}`);
-  if (counts.failed > 0) problems.push(`Failed: ${counts.failures.join(", ")}`);
+  if (counts.failed > 0) problems.push(`Failed: ${counts.failures.join("\nFailed: ")}`);
   const expected = readExpectedCounts().get(file);
   if (expected === undefined) problems.push(`"${file}" is not in test/expected-counts.json: add what it must run`);
   else {
@@ -81,7 +91,7 @@ async function runFile({ file, runtime, report, environment }: FileRun): Promise
   return { file, runtime, counts, problems, seconds: (performance.now() - started) / 1_000 };
 }
 
-function report(runs: readonly Run[]): number {
+function report(runs: readonly Run[], absent: readonly string[]): number {
   const files = [...new Set(runs.map((run) => run.file))];
   const unequal = files.filter((file) => new Set(runs.filter((run) => run.file === file).map((run) => run.counts.executed)).size > 1);
   const rows = files.map((file) => [
@@ -91,7 +101,9 @@ function report(runs: readonly Run[]): number {
       return counts === undefined ? "-" : `${counts.executed} / ${counts.failed} / ${counts.skipped}`;
     }),
   ]);
-  console.log(`\nCases executed / failed / skipped\n${formatTable(["file", ...runtimeNames.map(title)], rows)}`);
+  const notRun = absent.map((file) => [file, ...runtimeNames.map(() => "not run")]);
+  console.log(`\nCases executed / failed / skipped\n${formatTable(["file", ...runtimeNames.map(title)], [...rows, ...notRun])}`);
+  for (const file of absent) console.log(`NOT RUN ${file}: its server is not available here (see above)`);
   for (const file of unequal) console.log(`Not every runtime ran the same number of cases of ${file}`);
   const bad = runs.filter((run) => run.problems.length > 0);
   for (const run of bad) console.log(`FAIL ${title(run.runtime)} ${run.file}: ${run.problems.at(-1) ?? ""}`);

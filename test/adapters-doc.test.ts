@@ -7,9 +7,10 @@ import { test } from "node:test";
 import type { Adapter } from "../src/mod.ts";
 import { memory } from "../src/memory.ts";
 import { postgres } from "../src/postgres.ts";
+import { redis } from "../src/redis.ts";
 import { sqlite } from "../src/sqlite.ts";
 import { root } from "./support/runtimes.ts";
-import { needsPostgres, postgresUrl } from "./support/servers.ts";
+import { needsPostgres, needsRedis, postgresUrl, redisUrl } from "./support/servers.ts";
 
 const table = readTable(readFileSync(join(root, "docs/adapters.md"), "utf8"));
 const stores = ["broker", "results", "schedules", "locks", "revocations", "workflows", "limiter"] as const;
@@ -24,6 +25,10 @@ test("sqlite", { timeout: 30_000 }, async () => {
 
 test("postgres", { timeout: 30_000, ...needsPostgres }, async () => {
   await assertColumn(await postgres(postgresUrl(), { namespace: "adapters-doc" }));
+});
+
+test("redis", { timeout: 30_000, ...needsRedis }, async () => {
+  await assertColumn(await redis(redisUrl(), { namespace: "adapters-doc" }));
 });
 
 async function assertColumn(adapter: Adapter): Promise<void> {

@@ -1,4 +1,4 @@
-/** The examples, run as a reader would run them: on every runtime, against SQLite and Postgres, with what they print compared. */
+/** The examples, run as a reader would run them: on every runtime, against SQLite, Postgres and Redis, with what they print compared. */
 
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile } from "node:child_process";
@@ -9,7 +9,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { type Command, root, runtimeProgram } from "./support/runtimes.ts";
 import { createServerFolder } from "./support/server-folder.ts";
-import { needsPostgres, postgresUrl } from "./support/servers.ts";
+import { needsPostgres, needsRedis, postgresUrl, redisUrl } from "./support/servers.ts";
 import { filesUnder } from "./support/test-files.ts";
 
 const timeout = 120_000;
@@ -66,17 +66,20 @@ test("the quickstart measures what it is given, for programs", { timeout }, asyn
   }
 });
 
-test("the quickstart does the same on Postgres", { timeout, ...needsPostgres }, async () => {
-  await using folder = createServerFolder("quickstart");
-  const sums = writeSample(join(folder.path, "sample"));
-  const environment = { STEM_URL: postgresUrl() };
-  const { code, stdout, stderr } = await runExample("node", "quickstart.ts", { cwd: folder.path, args: ["sample", "--json"], environment });
-  assert.equal(code, 0, stderr);
-  const report = JSON.parse(stdout) as Report;
-  assert.match(report.store, /^postgres/);
-  assertReport(report, sums);
-  assert.deepEqual(readdirSync(folder.path), ["sample"]);
-});
+for (const [server, needs, urlOf] of [["Postgres", needsPostgres, postgresUrl], ["Redis", needsRedis, redisUrl]] as const) {
+  test(`the quickstart does the same on ${server}`, { timeout, ...needs }, async () => {
+    await using folder = createServerFolder("quickstart");
+    const sums = writeSample(join(folder.path, "sample"));
+    const environment = { STEM_URL: urlOf() };
+    const args = ["sample", "--json"];
+    const { code, stdout, stderr } = await runExample("node", "quickstart.ts", { cwd: folder.path, args, environment });
+    assert.equal(code, 0, stderr);
+    const report = JSON.parse(stdout) as Report;
+    assert.equal(report.store.slice(0, 5), server.toLowerCase().slice(0, 5));
+    assertReport(report, sums);
+    assert.deepEqual(readdirSync(folder.path), ["sample"]);
+  });
+}
 
 test("Ctrl-C ends the quickstart with its worker", { timeout }, async () => {
   await using folder = createServerFolder("quickstart");
@@ -123,13 +126,15 @@ test("the quickstart refuses what it cannot use, in words", { timeout }, async (
   assert.match(unknown.stderr, /scheme "tape"/);
   assert.doesNotMatch(unknown.stderr, /^\s+at /m);
   assert.equal(unknown.code, 2);
-  const unreachable = await runExample("node", "quickstart.ts", {
-    cwd: folder.path,
-    environment: { STEM_URL: "postgres://me:secret@127.0.0.1:1/stem" },
-  });
-  assert.match(unreachable.stderr, /^Cannot connect to postgres:\/\/me@127\.0\.0\.1:1\/stem: .*ECONNREFUSED/m);
-  assert.doesNotMatch(unreachable.stderr, /secret|^\s+at /m);
-  assert.equal(unreachable.code, 1);
+  for (const [shown, path] of [["postgres://me", "/stem"], ["redis://me", "/0"]] as const) {
+    const unreachable = await runExample("node", "quickstart.ts", {
+      cwd: folder.path,
+      environment: { STEM_URL: `${shown}:secret@127.0.0.1:1${path}` },
+    });
+    assert.match(unreachable.stderr, new RegExp(`^Cannot connect to ${shown}@127\\.0\\.0\\.1:1${path}: .*ECONNREFUSED`, "m"));
+    assert.doesNotMatch(unreachable.stderr, /secret|^\s+at /m);
+    assert.equal(unreachable.code, 1);
+  }
   const help = await runExample("node", "quickstart.ts", { cwd: folder.path, args: ["--help"] });
   assert.match(help.stdout, /Exit codes/);
   assert.equal(help.code, 0);

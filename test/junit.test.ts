@@ -11,7 +11,14 @@ test("counts Deno's report without the groups", () => {
     <testcase name="group"><failure message="1 test step failed">1 test step failed.</failure></testcase></testsuite>
     <testsuite name="steps"><testcase name="group &gt; passes"></testcase>
     <testcase name="group &gt; fails"><failure message="x">a &lt;testcase name="b"/&gt;</failure></testcase></testsuite></testsuites>`;
-  assert.deepEqual(countCases(report), expected);
+  assert.deepEqual(countCases(report), { ...expected, failures: ["group > fails: x"] });
+});
+
+test("counts Bun's report, and tells what a case failed with", () => {
+  const report = `<testsuites name="bun test"><testsuite name="a.test.ts"><testcase name="passes" classname="" />
+    <testcase name="fails"><failure type="AssertionError" message="one is not two&#10;&#10;1 !== 2&#10;">AssertionError: one</failure></testcase>
+    </testsuite></testsuites>`;
+  assert.deepEqual(countCases(report), { executed: 2, failed: 1, skipped: 0, failures: ["fails: one is not two\n\n1 !== 2"], skips: [] });
 });
 
 test("counts Node's report, in whose attributes a bracket may stand", () => {

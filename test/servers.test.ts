@@ -7,9 +7,11 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
+import { Redis } from "ioredis";
 import postgres from "postgres";
 import { startPostgres } from "./support/postgres-server.ts";
 import { serversNeededBy } from "./support/provide-servers.ts";
+import { startRedis } from "./support/redis-server.ts";
 import { createServerFolder } from "./support/server-folder.ts";
 
 const timeout = 60_000;
@@ -47,6 +49,26 @@ test("a halted server refuses connections, a stopped one frees its port", { time
   assert.equal(await connects(server.port), true);
   await server.stop();
   assert.equal(await connects(server.port), false);
+});
+
+test("a private Redis keeps what it acknowledged over a kill and a restart, on the same port", { timeout }, async () => {
+  await using server = await startRedis({ settings: { appendfsync: "always" } });
+  const client = new Redis(server.url, { lazyConnect: true, retryStrategy: () => 20 });
+  // While the server is away, the driver tells so as an event.
+  client.on("error", () => {});
+  await client.set("kept", "1");
+  assert.deepEqual(await client.config("GET", "appendfsync"), ["appendfsync", "always"]);
+  await server.kill();
+  assert.equal(await connects(server.port), false);
+  await server.restart();
+  assert.equal(await client.get("kept"), "1");
+  await server.halt();
+  assert.equal(await connects(server.port), false);
+  await server.restart();
+  assert.equal(await client.get("kept"), "1");
+  client.disconnect();
+  await server.stop();
+  assert.equal(existsSync(server.folder), false);
 });
 
 test("a folder and its process disappear when the owner is killed", { timeout }, async () => {
@@ -95,9 +117,11 @@ test("a file that asks for a server's URL gets that server, also through what it
   const direct = write("direct.ts", accessor("postgres"));
   const through = write("through.ts", `import "./plain.ts"; import { x } from "./direct.ts";`);
   const redis = write("redis.ts", accessor("redis"));
+  const valkey = write("valkey.ts", accessor("valkey"));
   assert.deepEqual(serversNeededBy([plain]), []);
   assert.deepEqual(serversNeededBy([direct]), ["postgres"]);
   assert.deepEqual(serversNeededBy([through, redis]), ["postgres", "redis"]);
+  assert.deepEqual(serversNeededBy([valkey]), ["valkey"]);
   await folder.remove();
 });
 

@@ -13,30 +13,55 @@ const timeout = 120_000;
 const support = JSON.stringify(join(root, "test/support/servers.ts"));
 const onServer = `
   import { test } from "node:test";
-  import { needsPostgres, postgresUrl } from ${support};
+  import { needsPostgres, needsRedis, postgresUrl, redisUrl } from ${support};
   test("passes", () => {});
   test("on a server", { ...needsPostgres }, () => { new URL(postgresUrl()); });
+  test("on another server", { ...needsRedis }, () => { new URL(redisUrl()); });
+`;
+const onValkey = `
+  import { test } from "node:test";
+  import { needsValkey, valkeyUrl } from ${support};
+  test("passes", () => {});
+  test("on a server", { ...needsValkey }, () => { new URL(valkeyUrl()); });
 `;
 
 test("it gives a private server to the files that need one, and ends with the runner's summary", { timeout }, async () => {
   const { code, stdout } = await testCommand(onServer, {});
   assert.equal(code, 0);
   assert.match(stdout, /PostgreSQL: a private server of .* \(version \d+\)/);
-  assert.match(stdout, /pass 2\n(?:.*\n)*.*skipped 0\n.*todo 0\n.*duration_ms [\d.]+\n$/);
+  assert.match(stdout, /Redis: a private server of .*-server\n/);
+  assert.match(stdout, /pass 3\n(?:.*\n)*.*skipped 0\n.*todo 0\n.*duration_ms [\d.]+\n$/);
 });
 
 test("a given server is used, and none is started", { timeout }, async () => {
-  const { code, stdout } = await testCommand(onServer, { STEM_TEST_POSTGRES_URL: "postgres://elsewhere/test" });
+  const given = { STEM_TEST_POSTGRES_URL: "postgres://elsewhere/test", STEM_TEST_REDIS_URL: "redis://elsewhere" };
+  const { code, stdout } = await testCommand(onServer, given);
   assert.equal(code, 0);
   assert.match(stdout, /PostgreSQL: the server in STEM_TEST_POSTGRES_URL/);
+  assert.match(stdout, /Redis: the server in STEM_TEST_REDIS_URL/);
+  assert.doesNotMatch(stdout, /private server/);
 });
 
 test("without a server the cases are skipped, and it says loudly what to install", { timeout }, async () => {
   const { code, stdout, stderr } = await testCommand(onServer, { STEM_TEST_SERVERS: "none" });
   assert.equal(code, 0);
-  assert.match(stdout, /skipped 1/);
+  assert.match(stdout, /skipped 2/);
   assert.match(stderr, /NOT EVERYTHING CAN BE TESTED HERE.*\nPostgreSQL is not available: .*apt-get install postgresql/);
+  assert.match(stderr, /\nRedis is not available: .*apt-get install redis-server/);
 });
+
+test(
+  "Valkey, of which not every system has a package, may be missing: that is said as loudly, and never counts as a pass",
+  { timeout },
+  async () => {
+    const missing = await testCommand(onValkey, { STEM_TEST_SERVERS: "none", CI: "true" });
+    assert.equal(missing.code, 0);
+    assert.match(missing.stdout, /pass 1\n(?:.*\n)*.*skipped 1\n/);
+    assert.match(missing.stderr, /NOT EVERYTHING CAN BE TESTED HERE.*\nValkey is not available: .*install valkey/);
+    const given = await testCommand(onValkey, { STEM_TEST_VALKEY_URL: "redis://elsewhere", CI: "true" });
+    assert.match(given.stdout, /Valkey: the server in STEM_TEST_VALKEY_URL\n(?:.*\n)*.*pass 2\n(?:.*\n)*.*skipped 0\n/);
+  },
+);
 
 test("with CI=true a missing server is a failure", { timeout }, async () => {
   const { code, stderr } = await testCommand(onServer, { STEM_TEST_SERVERS: "none", CI: "true" });
@@ -76,7 +101,8 @@ async function testCommand(source: string, environment: Readonly<Record<string, 
 
 function run(args: readonly string[], environment: Readonly<Record<string, string>>): Promise<Outcome> {
   // This file may itself be run with CI=true, with a server, and by a test runner that would adopt the inner one.
-  const { CI: _ci, STEM_TEST_POSTGRES_URL: _url, NODE_TEST_CONTEXT: _context, ...inherited } = process.env;
+  const { CI: _ci, STEM_TEST_POSTGRES_URL: _pg, STEM_TEST_REDIS_URL: _redis, STEM_TEST_VALKEY_URL: _valkey, ...rest } = process.env;
+  const { NODE_TEST_CONTEXT: _context, ...inherited } = rest;
   return new Promise((resolve) => {
     execFile(
       process.execPath,

@@ -6,7 +6,7 @@ import { machineMs } from "./programs/talk.ts";
 import { inMs, median, setStage, stores } from "./stage.ts";
 
 const ROUNDS = 100;
-const limits = { SQLite: 50, Postgres: 10 } as const;
+const limits = { SQLite: 50, Postgres: 10, Redis: 10 } as const;
 
 for (const store of stores) {
   const limitMs = limits[store.name];

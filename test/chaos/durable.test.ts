@@ -5,7 +5,8 @@ import { test } from "node:test";
 import { runtimesHere, setStage, stores } from "./stage.ts";
 
 // Whether a file has what was written to it depends on the process that wrote; what a server has does not.
-const runtimesOn = { SQLite: runtimesHere, Postgres: () => runtimesHere().slice(0, 1) } as const;
+const oneRuntime = () => runtimesHere().slice(0, 1);
+const runtimesOn = { SQLite: runtimesHere, Postgres: oneRuntime, Redis: oneRuntime } as const;
 
 for (const store of stores) {
   test(`${store.name}: a task outlives its producer, and a result its worker, killed right after the acknowledgement on each runtime`, {

@@ -5,28 +5,24 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { TaskHandle } from "../../src/mod.ts";
 import { TaskRevokedError } from "../../src/mod.ts";
-import { needsPostgres, postgresUrl } from "../support/servers.ts";
+import { needsPostgres, needsRedis, postgresUrl, redisUrl } from "../support/servers.ts";
 import type { Message } from "./programs/talk.ts";
-import type { Program, Stage } from "./stage.ts";
-import { dropSchema, inMs, LIMIT_MS, median, setStage, stores } from "./stage.ts";
+import type { Program } from "./stage.ts";
+import { forget, inMs, LIMIT_MS, median, setStage, stores } from "./stage.ts";
 
 const TRIALS = 10;
 const AT_MOST_MS = 1_000;
 
+const file = (folder: string) => `sqlite:${join(folder, "chaos.db")}`;
+
 const places = [
-  ...stores.map((store) => ({ ...store, revocationsIn: (_stage: Stage) => "" })),
-  {
-    name: "tasks on Postgres, revocations in SQLite",
-    needs: needsPostgres,
-    urlIn: () => postgresUrl(),
-    revocationsIn: ({ folder }: Stage) => `sqlite:${join(folder, "revocations.db")}`,
-  },
-  {
-    name: "tasks in SQLite, revocations on Postgres",
-    needs: needsPostgres,
-    urlIn: (folder: string) => `sqlite:${join(folder, "chaos.db")}`,
-    revocationsIn: () => postgresUrl(),
-  },
+  ...stores.map((store) => ({ ...store, revocationsIn: (_folder: string) => "" })),
+  ...[
+    { name: "tasks on Postgres, revocations in SQLite", needs: needsPostgres, urlIn: postgresUrl, revocationsIn: file },
+    { name: "tasks in SQLite, revocations on Postgres", needs: needsPostgres, urlIn: file, revocationsIn: postgresUrl },
+    { name: "tasks on Redis, revocations in SQLite", needs: needsRedis, urlIn: redisUrl, revocationsIn: file },
+    { name: "tasks in SQLite, revocations on Redis", needs: needsRedis, urlIn: file, revocationsIn: redisUrl },
+  ],
 ];
 
 function numberIn(message: Message | undefined, key: string): number {
@@ -59,8 +55,8 @@ describe("revocations from another process", { concurrency: true }, () => {
       timeout: 120_000,
     }, async (t) => {
       await using stage = await setStage(place);
-      const revocations = place.revocationsIn(stage);
-      if (revocations.startsWith("postgres")) t.after(() => dropSchema(revocations, stage.schema));
+      const revocations = place.revocationsIn(stage.folder);
+      t.after(() => forget(revocations, stage.place));
       const app = await stage.app();
       const [worker, revoker] = [stage.start("revocable", { revocations }), stage.start("revoker", { revocations })];
       await Promise.all([worker.hear("ready"), revoker.hear("ready")]);

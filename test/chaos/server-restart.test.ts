@@ -1,15 +1,12 @@
-/** Postgres dies under load, and comes back: no acknowledged task is lost, and workers go on without being restarted. */
+/** A server dies under load, and comes back: no acknowledged task is lost, and workers go on without being restarted. */
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { after, before, test } from "node:test";
+import { describe, test } from "node:test";
 import { setInterval as ticks } from "node:timers/promises";
-import postgresJs from "postgres";
 import type { StemApp, TaskHandle, TaskState } from "../../src/mod.ts";
 import { StemError } from "../../src/mod.ts";
-import type { PostgresServer } from "../support/postgres-server.ts";
-import { startPostgres } from "../support/postgres-server.ts";
-import { needsPostgresPrograms } from "../support/servers.ts";
+import { mortals } from "./mortal.ts";
 import type { Run } from "./programs/talk.ts";
 import type { Program } from "./stage.ts";
 import { inMs, runsIn, setStage } from "./stage.ts";
@@ -19,73 +16,64 @@ const LANES = 16;
 // Long enough for pauses that double to become long ones.
 const OUTAGE_MS = 3_000;
 
-let server: PostgresServer;
-if (needsPostgresPrograms.skip === undefined) {
-  before(async () => {
-    // A server of its own: the others' tests would not like what happens to it.
-    server = await startPostgres();
+for (const mortal of mortals) {
+  const options = { ...mortal.needs, timeout: 90_000 };
+  describe(`${mortal.name} fails under load`, () => {
+    test(`${mortal.name}, killed with -9 and started again: nothing acknowledged is lost, and the worker goes on`, options, async (t) => {
+      await using server = await mortal.start();
+      await using stage = await setStage({ urlIn: () => server.url });
+      const { app, worker } = await workOn(stage);
+      const load = startLoad(app);
+      await pass(1_000);
+
+      const killedAt = performance.now();
+      await server.kill();
+      await pass(OUTAGE_MS);
+      await server.restart();
+      const downMs = performance.now() - killedAt;
+      const before = worker.said("task-succeeded").length;
+      await worker.hear("task-succeeded", before + LANES);
+      const resumedMs = performance.now() - killedAt - downMs;
+      assert.ok(resumedMs < 3_000, `the worker took ${resumedMs} ms to go on`);
+      await pass(1_000);
+
+      const outcome = await load.stop();
+      const duplicates = judge(outcome, runsIn(await worker.end()));
+      t.diagnostic(
+        `${mortal.name} was away for ${inMs(downMs)}; its worker had finished ${LANES} more tasks ${inMs(resumedMs)} after its return. ${
+          summary(outcome, duplicates)
+        }`,
+      );
+    });
+
+    test(
+      `${mortal.name}, ending every connection each 300 ms for 5 s: nothing acknowledged is lost, and the worker goes on`,
+      options,
+      async (t) => {
+        await using server = await mortal.start();
+        await using stage = await setStage({ urlIn: () => server.url });
+        const { app, worker } = await workOn(stage);
+        const load = startLoad(app);
+        let rounds = 0;
+        let ended = 0;
+        for await (const _tick of ticks(300)) {
+          if ((rounds += 1) * 300 > 5_000) break;
+          ended += await server.endConnections();
+        }
+        await pass(1_000);
+
+        const outcome = await load.stop();
+        const duplicates = judge(outcome, runsIn(await worker.end()));
+        const closingAt = performance.now();
+        await app.close();
+        const closedMs = performance.now() - closingAt;
+        // A driver may wait for calls whose connection is gone.
+        assert.ok(closedMs < 2_000, `closing took ${closedMs} ms`);
+        t.diagnostic(`${mortal.name}: ${ended} connections were ended in ${rounds - 1} rounds. ${summary(outcome, duplicates)}`);
+      },
+    );
   });
-  after(() => server.stop());
 }
-const store = { urlIn: () => server.url };
-
-test("Postgres, killed with -9 under load and started again: nothing acknowledged is lost, and the worker goes on", {
-  ...needsPostgresPrograms,
-  timeout: 90_000,
-}, async (t) => {
-  await using stage = await setStage(store);
-  const { app, worker } = await workOn(stage);
-  const load = startLoad(app);
-  await pass(1_000);
-
-  const killedAt = performance.now();
-  await server.kill();
-  await pass(OUTAGE_MS);
-  await server.restart();
-  const downMs = performance.now() - killedAt;
-  const before = worker.said("task-succeeded").length;
-  await worker.hear("task-succeeded", before + LANES);
-  const resumedMs = performance.now() - killedAt - downMs;
-  assert.ok(resumedMs < 3_000, `the worker took ${resumedMs} ms to go on`);
-  await pass(1_000);
-
-  const outcome = await load.stop();
-  const duplicates = judge(outcome, runsIn(await worker.end()));
-  t.diagnostic(
-    `Postgres was away for ${inMs(downMs)}; its worker had finished ${LANES} more tasks ${inMs(resumedMs)} after its return. ${
-      summary(outcome, duplicates)
-    }`,
-  );
-});
-
-test("Postgres, ending every connection each 300 ms for 5 s under load: nothing acknowledged is lost, and the worker goes on", {
-  ...needsPostgresPrograms,
-  timeout: 90_000,
-}, async (t) => {
-  await using stage = await setStage(store);
-  const { app, worker } = await workOn(stage);
-  const load = startLoad(app);
-  const admin = postgresJs(server.url, { max: 1, onnotice: () => {} });
-  let rounds = 0;
-  let ended = 0;
-  for await (const _tick of ticks(300)) {
-    if ((rounds += 1) * 300 > 5_000) break;
-    const backends = await admin`select pg_terminate_backend(pid) from pg_stat_activity
-      where backend_type = 'client backend' and pid <> pg_backend_pid()`;
-    ended += backends.length;
-  }
-  await admin.end();
-  await pass(1_000);
-
-  const outcome = await load.stop();
-  const duplicates = judge(outcome, runsIn(await worker.end()));
-  const closingAt = performance.now();
-  await app.close();
-  const closedMs = performance.now() - closingAt;
-  // The driver waits for queries whose connection is gone.
-  assert.ok(closedMs < 2_000, `closing took ${closedMs} ms`);
-  t.diagnostic(`${ended} connections were ended in ${rounds - 1} rounds. ${summary(outcome, duplicates)}`);
-});
 
 async function workOn(stage: Awaited<ReturnType<typeof setStage>>): Promise<{ app: StemApp; worker: Program }> {
   const app = await stage.app({ logger: silent });

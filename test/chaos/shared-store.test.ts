@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { createClient } from "@libsql/client";
 import { runtimesHere, setStage, stores } from "./stage.ts";
 
-const secondsOn = { SQLite: 10, Postgres: 5 } as const;
+const secondsOn = { SQLite: 10, Postgres: 5, Redis: 5 } as const;
 
 for (const store of stores) {
   const seconds = secondsOn[store.name];

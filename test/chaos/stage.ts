@@ -10,14 +10,18 @@ import type { AppFromUrlOptions } from "../../src/mod.ts";
 import { StemApp } from "../../src/mod.ts";
 import { type Command, root, type RuntimeName, runtimeNames, runtimeProgram } from "../support/runtimes.ts";
 import { createServerFolder } from "../support/server-folder.ts";
-import { needsPostgres, postgresUrl } from "../support/servers.ts";
-import type { Message, Run } from "./programs/talk.ts";
+import { removeNamespacesAt } from "../support/redis-keys.ts";
+import { needsPostgres, needsRedis, postgresUrl, redisUrl } from "../support/servers.ts";
+import type { Message, Place, Run } from "./programs/talk.ts";
 
-/** The stores that processes can share. */
-export const stores = [
+/** The stores that take part in transactions of the caller's own. */
+export const sqlStores = [
   { name: "SQLite", needs: {}, urlIn: (folder: string) => `sqlite:${join(folder, "chaos.db")}` },
   { name: "Postgres", needs: needsPostgres, urlIn: () => postgresUrl() },
 ] as const;
+
+/** The stores that processes can share. */
+export const stores = [...sqlStores, { name: "Redis", needs: needsRedis, urlIn: () => redisUrl() }] as const;
 
 /** One of them. */
 export type ChaosStore = Pick<(typeof stores)[number], "urlIn">;
@@ -31,8 +35,8 @@ export interface Stage extends AsyncDisposable {
   readonly folder: string;
   /** The store's URL. */
   readonly url: string;
-  /** The schema, where the store has such. */
-  readonly schema: string;
+  /** Where this test's own is at that URL. */
+  readonly place: Place;
   /** Starts one of the programs beside this file. */
   start(program: string, options?: object, runtime?: RuntimeName): Program;
   /** Makes an app on the store in this process. */
@@ -65,16 +69,17 @@ let stages = 0;
 export async function setStage(store: ChaosStore): Promise<Stage> {
   const guard = createServerFolder("chaos");
   const url = store.urlIn(guard.path);
-  const schema = `stem_chaos_${process.pid}_${stages += 1}`;
+  const name = `stem_chaos_${process.pid}_${stages += 1}`;
+  const place: Place = { schema: name, namespace: name };
   const programs: Program[] = [];
   const apps: StemApp[] = [];
   return {
     folder: guard.path,
     url,
-    schema,
+    place,
     start: (name, options = {}, runtime = "node") => {
       const { program, args } = commandFor(`test/chaos/programs/${name}.ts`, runtime);
-      const child = spawn(program, [...args, JSON.stringify({ url, schema, ...options })], { cwd: root, stdio: ["pipe", "pipe", "pipe"] });
+      const child = spawn(program, [...args, JSON.stringify({ url, place, ...options })], { cwd: root, stdio: ["pipe", "pipe", "pipe"] });
       if (child.pid !== undefined) guard.note(child.pid, "KILL");
       void once(child, "exit").then(() => child.pid === undefined ? undefined : guard.forget(child.pid));
       const started = listenTo(child, `${name} on ${runtime}`);
@@ -82,14 +87,14 @@ export async function setStage(store: ChaosStore): Promise<Stage> {
       return started;
     },
     app: async (options) => {
-      const app = await StemApp.fromUrl(url, { schema, autoStart: false, ...options });
+      const app = await StemApp.fromUrl(url, { ...place, autoStart: false, ...options });
       apps.push(app);
       return app;
     },
     [Symbol.asyncDispose]: async () => {
       await Promise.all(programs.map((program) => program.kill()));
       await Promise.all(apps.map((app) => app.close({ mode: "hard" })));
-      if (url.startsWith("postgres")) await dropSchema(url, schema);
+      await forget(url, place);
       await guard.remove();
     },
   };
@@ -132,8 +137,10 @@ function isRun(value: unknown): value is Run {
   return typeof value === "object" && value !== null && "id" in value && "claimedAt" in value && "deliveryCount" in value;
 }
 
-/** Takes a schema away, with all that is in it. */
-export async function dropSchema(url: string, schema: string): Promise<void> {
+/** Takes away what is in a place on a server; a file goes with its folder. */
+export async function forget(url: string, { schema, namespace }: Place): Promise<void> {
+  if (url.startsWith("redis")) await removeNamespacesAt(url, [namespace]);
+  if (!url.startsWith("postgres")) return;
   const sql = postgresJs(url, { max: 1, onnotice: () => {} });
   await sql`drop schema if exists ${sql(schema)} cascade`;
   await sql.end();

@@ -9,7 +9,7 @@ import { drizzle as drizzlePostgres } from "drizzle-orm/postgres-js";
 import postgresJs from "postgres";
 import { machineMs } from "./programs/talk.ts";
 import type { Stage } from "./stage.ts";
-import { inMs, median, setStage, stores } from "./stage.ts";
+import { inMs, median, setStage, sqlStores } from "./stage.ts";
 
 const ROUNDS = 20;
 
@@ -25,7 +25,7 @@ const shops = { SQLite: openLibsqlShop, Postgres: openPostgresShop } as const;
 // Nobody promises the pace of a file that is watched by looking at it; it is measured all the same.
 const limits = { SQLite: 100, Postgres: 20 } as const;
 
-for (const store of stores) {
+for (const store of sqlStores) {
   const limitMs = limits[store.name];
   test(`${store.name}: a rolled back transaction leaves no task, a committed one starts within ${limitMs} ms`, {
     ...store.needs,
@@ -90,7 +90,7 @@ async function openLibsqlShop(stage: Stage): Promise<Shop> {
 async function openPostgresShop(stage: Stage): Promise<Shop> {
   const client = postgresJs(stage.url, { max: 2, onnotice: () => {} });
   const db = drizzlePostgres({ client });
-  const orders = sql`${sql.identifier(stage.schema)}.shop_orders`;
+  const orders = sql`${sql.identifier(stage.place.schema)}.shop_orders`;
   await db.execute(sql`create table ${orders} (n integer)`);
   return {
     order: (n, work) =>

@@ -13,7 +13,7 @@ for (const { name, needs, use } of places) {
     `${name}: a paused queue hands out nothing until it is resumed`,
     { ...needs, timeout },
     () =>
-      use(async ({ url, schema, environment }) => {
+      use(async ({ url, options, environment }) => {
         const pause = await callJson(["queue", "pause", "mail", "--reason", "too many", "--requested-by", "ops"], { environment });
         assert.deepEqual(pause, { code: 0, value: { queues: [{ queue: "mail", paused: true, changed: true }] } });
         const again = await call(["queue", "pause", "mail"], { environment });
@@ -21,7 +21,7 @@ for (const { name, needs, use } of places) {
 
         const worker = start(["worker", "start", "--tasks", "test/cli/modules/tasks.ts", "--queues", "mail,default"], { environment });
         await worker.heard(/started worker=/);
-        await using app = await StemApp.fromUrl(url, { schema, autoStart: false });
+        await using app = await StemApp.fromUrl(url, { ...options, autoStart: false });
         const held = await app.enqueue("math.add", { args: { a: 1, b: 2 }, queue: "mail" });
         assert.equal(await (await app.enqueue("math.add", { args: { a: 1, b: 1 } })).result({ timeout: "20s" }), 2);
         const counts = { ready: 1, delayed: 0, inflight: 0, dead: 0 };

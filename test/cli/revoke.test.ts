@@ -15,10 +15,10 @@ for (const { name, needs, use } of places) {
     `${name}: a running task of another process is stopped by a process that knows the revoke store alone`,
     { ...needs, timeout },
     () =>
-      use(async ({ url, schema, environment }) => {
+      use(async ({ url, options, environment }) => {
         await using worker = startProgram([...START, "--name", "w1"], { environment });
         await worker.hear(/started worker=w1/);
-        await using app = await StemApp.fromUrl(url, { schema, autoStart: false });
+        await using app = await StemApp.fromUrl(url, { ...options, autoStart: false });
         const handle = await app.enqueue("wait", { args: {} });
         await worker.hear(/task-started task=wait/);
         const { STEM_URL, ...others } = environment;
@@ -44,10 +44,10 @@ for (const { name, needs, use } of places) {
     `${name}: it tells where tasks stood and which workers heard of it, and can be listed and taken back`,
     { ...needs, timeout },
     () =>
-      use(async ({ url, schema, environment }) => {
+      use(async ({ url, options, environment }) => {
         const worker = start([...START, "--name", "w1"], { environment });
         await worker.heard(/started worker=w1/);
-        await using app = await StemApp.fromUrl(url, { schema, autoStart: false });
+        await using app = await StemApp.fromUrl(url, { ...options, autoStart: false });
         const running = await app.enqueue("wait", { args: {} });
         const waiting = await app.enqueue("wait", { args: {}, queue: "elsewhere" });
         await worker.heard(/task-started task=wait/);

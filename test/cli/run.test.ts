@@ -66,7 +66,7 @@ test("without a command, or with half of one, the help goes to the errors and th
     assert.match(errors, /^Usage: stem /);
   }
   assert.equal((await call(["sing"])).code, 2);
-  for (const url of ["redis://localhost", "mysql://localhost"]) assert.equal((await call(["queue", "list", "--url", url])).code, 2);
+  for (const url of ["redis://localhost/db", "mysql://localhost"]) assert.equal((await call(["queue", "list", "--url", url])).code, 2);
 });
 
 test("a store that is away ends with 1 and says so, as text and as JSON", { timeout }, async () => {
@@ -79,6 +79,9 @@ test("a store that is away ends with 1 and says so, as text and as JSON", { time
     assert.equal(json.code, 1);
     assert.equal(errorOf(json.value).code, "STORE");
   }
+  const redis = await call(["queue", "list"], { environment: { STEM_URL: "redis://stem:hunter2@127.0.0.1:1/2" } });
+  assert.deepEqual([redis.code, redis.out], [1, ""]);
+  assert.match(redis.errors, /^stem: Cannot connect to redis:\/\/stem@127\.0\.0\.1:1\/2: connect ECONNREFUSED/);
   const behind = await callJson(["schedule", "list", "--migrate", "check", "--url", "sqlite:./none.db"]);
   assert.equal(behind.code, 3);
 });

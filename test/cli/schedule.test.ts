@@ -64,9 +64,9 @@ for (const { name, needs, use } of places) {
     `${name}: a schedule is enabled, disabled, shown with its past, and removed`,
     { ...needs, timeout },
     () =>
-      use(async ({ url, schema, environment }) => {
+      use(async ({ url, options, environment }) => {
         await call(["schedule", "apply", "-"], { environment, input: '- { id: "a b", at: 2020-01-01T00:00:00Z, task: t, misfire: skip }' });
-        const stack = await StemStack.fromUrl(url, { schema });
+        const stack = await StemStack.fromUrl(url, options);
         const [claim] = await stack.schedules.claimDue({ limit: 1, owner: "test", leaseMs: 10_000 });
         assert.ok(claim !== undefined);
         await stack.schedules.complete(claim, { kind: "skipped", message: "too late" });

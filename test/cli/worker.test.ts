@@ -20,10 +20,10 @@ for (const { name, needs, use } of places) {
     `${name}: a worker runs tasks, is listed, says what happens as JSON lines, and ends with 0`,
     { ...needs, timeout },
     () =>
-      use(async ({ url, schema, environment }) => {
+      use(async ({ url, options, environment }) => {
         const worker = startWorker(["--name", "w1", "--queues", "default,mail", "--concurrency", "3", "--json"], { environment });
         await worker.heard(/"event":"started"/);
-        await using app = await StemApp.fromUrl(url, { schema, autoStart: false });
+        await using app = await StemApp.fromUrl(url, { ...options, autoStart: false });
         const sum = await app.enqueue("math.add", { args: { a: 1, b: 2 }, queue: "mail" });
         assert.equal(await sum.result({ timeout: "20s" }), 3);
         const leak = await app.enqueue("leak", { args: {} });

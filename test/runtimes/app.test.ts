@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { StemApp, task } from "../../src/mod.ts";
-import { needsPostgres, postgresUrl } from "../support/servers.ts";
+import { removeNamespacesAt } from "../support/redis-keys.ts";
+import { needsPostgres, needsRedis, postgresUrl, redisUrl } from "../support/servers.ts";
 
 const timeout = 60_000;
 const options = { timeout: "20s" } as const;
@@ -43,6 +44,15 @@ test("postgres: the result is read through another connection to the server", {
   ...needsPostgres,
 }, async () => {
   await showTwoConnections(postgresUrl(), `runtime-${crypto.randomUUID()}`);
+});
+
+test("redis: the result is read through another connection to the server", {
+  timeout,
+  ...needsRedis,
+}, async () => {
+  const namespace = `runtime-${crypto.randomUUID()}`;
+  await showTwoConnections(redisUrl(), namespace);
+  await removeNamespacesAt(redisUrl(), [namespace]);
 });
 
 async function showTwoConnections(

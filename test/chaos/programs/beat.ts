@@ -3,16 +3,14 @@
 import { Beat, StemStack } from "../../../src/mod.ts";
 import { optionsOf, say, told } from "./talk.ts";
 
-const { url, schema, id, lease, locks } = optionsOf({
-  url: "memory:",
-  schema: "stem",
+const { url, place, id, lease, locks } = optionsOf({
   id: "beat",
   lease: "15s",
   /** Whether instances share a lock, or compete for each slot. */
   locks: true,
 });
 
-const stack = await StemStack.fromUrl(url, { schema });
+const stack = await StemStack.fromUrl(url, place);
 const { broker, results: backend, schedules: store, locks: lockStore } = stack;
 const beat = new Beat({ broker, backend, store, id, lease, ...(locks ? { lockStore } : {}) });
 beat.subscribe((event) => {

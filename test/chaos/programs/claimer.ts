@@ -5,9 +5,9 @@ import { envelope, StemStack } from "../../../src/mod.ts";
 import { ledgerFor } from "../../../src/ledger/ledger-for.ts";
 import { optionsOf, say, told } from "./talk.ts";
 
-const { url, schema, id, leaseMs, holds } = optionsOf({ url: "memory:", schema: "stem", id: "claimer", leaseMs: 60_000, holds: 0 });
+const { url, place, id, leaseMs, holds } = optionsOf({ id: "claimer", leaseMs: 60_000, holds: 0 });
 
-const stack = await StemStack.fromUrl(url, { schema });
+const stack = await StemStack.fromUrl(url, place);
 const { schedules } = stack;
 const ledger = ledgerFor(stack.broker, stack.results);
 say({ type: "ready" });

@@ -4,9 +4,9 @@ import { readFile, writeFile } from "node:fs/promises";
 import { StemStack, withLock } from "../../../src/mod.ts";
 import { optionsOf, say, told } from "./talk.ts";
 
-const { url, schema, id, file, rounds } = optionsOf({ url: "memory:", schema: "stem", id: "counter", file: "", rounds: 1 });
+const { url, place, id, file, rounds } = optionsOf({ id: "counter", file: "", rounds: 1 });
 
-const stack = await StemStack.fromUrl(url, { schema });
+const stack = await StemStack.fromUrl(url, place);
 say({ type: "ready" });
 await told().next();
 

@@ -3,7 +3,7 @@
 import { StemApp, task } from "../../../src/mod.ts";
 import { optionsOf, say, told } from "./talk.ts";
 
-const { url, schema, id, lanes } = optionsOf({ url: "memory:", schema: "stem", id: "member", lanes: 4 });
+const { url, place, id, lanes } = optionsOf({ id: "member", lanes: 4 });
 
 // So often a lane waits for what it enqueued: producers that ran ahead of the workers would test a queue, not the sharing.
 const RESULT_EVERY = 8;
@@ -17,7 +17,7 @@ const work = task({
   },
 });
 
-const app = await StemApp.fromUrl(url, { schema, tasks: [work], worker: { id } });
+const app = await StemApp.fromUrl(url, { ...place, tasks: [work], worker: { id } });
 await app.start();
 say({ type: "ready" });
 

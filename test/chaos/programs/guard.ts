@@ -6,19 +6,20 @@ import { drizzle as drizzleLibsql } from "drizzle-orm/libsql";
 import { drizzle as drizzlePostgres } from "drizzle-orm/postgres-js";
 import { bigint, pgSchema, text as pgText } from "drizzle-orm/pg-core";
 import { integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { Redis } from "ioredis";
 import postgresJs from "postgres";
 import { type Lock, StemError, StemStack, withLock } from "../../../src/mod.ts";
 import { optionsOf, say, told } from "./talk.ts";
 
-const { url, schema, id, ttl, wait } = optionsOf({ url: "memory:", schema: "stem", id: "guard", ttl: 1_000, wait: 0 });
+const { url, place, id, ttl, wait } = optionsOf({ id: "guard", ttl: 1_000, wait: 0 });
 
-const stack = await StemStack.fromUrl(url, { schema });
-const database = url.startsWith("postgres") ? await onPostgres() : await onSqlite();
+const stack = await StemStack.fromUrl(url, place);
+const database = await (url.startsWith("postgres") ? onPostgres() : url.startsWith("redis") ? onRedis() : onSqlite());
 say({ type: "ready" });
 
-/** A table of the user's own, with one row. */
+/** A table of the user's own with one row, or a key. */
 interface GuardedTable {
-  /** Writes in a transaction, when the lock is current there. */
+  /** Writes when the lock is current: in one transaction where the store takes part in such. */
   readonly writeGuarded: (lock: Lock) => Promise<boolean>;
   /** Writes when no later holder has written. */
   readonly writeComparing: (lock: Lock) => Promise<boolean>;
@@ -44,12 +45,12 @@ say({ type: "ended" });
 
 async function onPostgres(): Promise<GuardedTable> {
   const client = postgresJs(url, { max: 2, onnotice: () => {} });
-  const table = pgSchema(schema).table("guarded", {
+  const table = pgSchema(place.schema).table("guarded", {
     id: pgText("id").primaryKey(),
     by: pgText("by"),
     token: bigint("token", { mode: "number" }),
   });
-  await client`create table if not exists ${client(schema)}.guarded (id text primary key, by text, token bigint)`;
+  await client`create table if not exists ${client(place.schema)}.guarded (id text primary key, by text, token bigint)`;
   const db = drizzlePostgres({ client });
   await db.insert(table).values({ id: "row", by: "nobody", token: 0 }).onConflictDoNothing();
   return {
@@ -81,5 +82,24 @@ async function onSqlite(): Promise<GuardedTable> {
     writeComparing: async ({ token }) =>
       (await db.update(table).set({ by: id, token }).where(and(eq(table.id, "row"), lt(table.token, token + 1))).returning()).length > 0,
     close: () => client.close(),
+  };
+}
+
+async function onRedis(): Promise<GuardedTable> {
+  const client = new Redis(url);
+  // Beside the test's own, and gone with it.
+  const key = `stem:{${place.namespace}}:guarded`;
+  const isLater = "local last = redis.call('HGET', KEYS[1], 'token')\n" +
+    "if last and tonumber(last) > tonumber(ARGV[1]) then return 0 end\n" +
+    "redis.call('HSET', KEYS[1], 'by', ARGV[2], 'token', ARGV[1])\n" +
+    "return 1";
+  return {
+    writeGuarded: async (lock) => {
+      if (!await stack.locks.isCurrent(lock)) return false;
+      await client.hset(key, { by: id, token: lock.token });
+      return true;
+    },
+    writeComparing: async ({ token }) => await client.eval(isLater, 1, key, token, id) === 1,
+    close: () => client.disconnect(),
   };
 }

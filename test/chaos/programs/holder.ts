@@ -4,9 +4,9 @@ import { StemStack } from "../../../src/mod.ts";
 import { ledgerFor } from "../../../src/ledger/ledger-for.ts";
 import { optionsOf, say, told } from "./talk.ts";
 
-const { url, schema, queue, leaseMs } = optionsOf({ url: "memory:", schema: "stem", queue: "default", leaseMs: 1_000 });
+const { url, place, queue, leaseMs } = optionsOf({ queue: "default", leaseMs: 1_000 });
 
-const stack = await StemStack.fromUrl(url, { schema });
+const stack = await StemStack.fromUrl(url, place);
 const ledger = ledgerFor(stack.broker, stack.results);
 say({ type: "ready" });
 const [delivery] = await ledger.claim({ queues: [queue], consumer: "holder", limit: 1, leaseMs, waitMs: 30_000 });

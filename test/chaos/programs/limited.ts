@@ -8,9 +8,7 @@ import { machineMs, optionsOf, say, told } from "./talk.ts";
 const nothing: TaskLimits = {};
 const nowhere: Readonly<Record<string, QueueLimits>> = {};
 
-const { url, schema, id, lease, concurrency, workMs, taskLimits, queueLimits } = optionsOf({
-  url: "memory:",
-  schema: "stem",
+const { url, place, id, lease, concurrency, workMs, taskLimits, queueLimits } = optionsOf({
   id: "worker",
   lease: "30s",
   concurrency: 10,
@@ -33,7 +31,7 @@ const tasks = [
 ];
 
 const worker = { id, lease, concurrency, queues: ["default", "metered"], limits: { queues: queueLimits } };
-const app = await StemApp.fromUrl(url, { schema, tasks, worker });
+const app = await StemApp.fromUrl(url, { ...place, tasks, worker });
 let putBack = 0;
 app.worker.subscribe((event) => {
   if (event.type === "error") say({ type: "error", operation: event.operation, message: String(event.error) });

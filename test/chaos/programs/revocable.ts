@@ -3,9 +3,7 @@
 import { StemApp, task, TaskRevokedError } from "../../../src/mod.ts";
 import { machineMs, optionsOf, say, told } from "./talk.ts";
 
-const { url, schema, id, revocations } = optionsOf({
-  url: "memory:",
-  schema: "stem",
+const { url, place, id, revocations } = optionsOf({
   id: "worker",
   /** Where revocations are kept; empty for where everything is. */
   revocations: "",
@@ -26,7 +24,7 @@ const endless = task({
 });
 
 const app = await StemApp.fromUrl(url, {
-  schema,
+  ...place,
   tasks: [endless],
   worker: { id, concurrency: 20 },
   overrides: revocations === "" ? {} : { revocations },

@@ -4,14 +4,12 @@ import { StemApp } from "../../../src/mod.ts";
 import type { RevocationTarget } from "../../../src/mod.ts";
 import { machineMs, optionsOf, say, told } from "./talk.ts";
 
-const { url, schema, revocations } = optionsOf({
-  url: "memory:",
-  schema: "stem",
+const { url, place, revocations } = optionsOf({
   /** Where revocations are kept; empty for where everything is. */
   revocations: "",
 });
 
-const app = await StemApp.fromUrl(url, { schema, autoStart: false, overrides: revocations === "" ? {} : { revocations } });
+const app = await StemApp.fromUrl(url, { ...place, autoStart: false, overrides: revocations === "" ? {} : { revocations } });
 say({ type: "ready" });
 for await (const line of told()) {
   // Written by the test, as the other side of this program.

@@ -10,6 +10,22 @@ export interface Message {
   readonly [field: string]: unknown;
 }
 
+/** What of a store belongs to one test: a schema where it has such, and a namespace everywhere. */
+export interface Place {
+  /** The schema. */
+  readonly schema: string;
+  /** The namespace. */
+  readonly namespace: string;
+}
+
+/** What every program is told. */
+export interface Whereabouts {
+  /** The store's URL. */
+  readonly url: string;
+  /** The test's own place there. */
+  readonly place: Place;
+}
+
 /** One start of a handler, as the worker's event tells it. */
 export interface Run {
   /** The task. */
@@ -37,8 +53,8 @@ export function machineMs(): number {
   return Number(process.hrtime.bigint()) / 1_000_000;
 }
 
-/** The options that the test started this program with. */
-export function optionsOf<Options>(defaults: Options): Options {
-  const given: Partial<Options> = JSON.parse(process.argv[2] ?? "{}");
-  return { ...defaults, ...given };
+/** The options that the test started this program with: where the store is, and the program's own. */
+export function optionsOf<Options>(defaults: Options): Options & Whereabouts {
+  const given: Partial<Options & Whereabouts> = JSON.parse(process.argv[2] ?? "{}");
+  return { url: "memory:", place: { schema: "stem", namespace: "stem" }, ...defaults, ...given };
 }

@@ -5,9 +5,7 @@ import { StemApp, task } from "../../../src/mod.ts";
 import type { Run } from "./talk.ts";
 import { machineMs, optionsOf, say, told } from "./talk.ts";
 
-const { url, schema, id, lease, concurrency, blocks, waits, quiet, queues } = optionsOf({
-  url: "memory:",
-  schema: "stem",
+const { url, place, id, lease, concurrency, blocks, waits, quiet, queues } = optionsOf({
   id: "worker",
   lease: "30s",
   concurrency: 10,
@@ -32,7 +30,7 @@ const work = task({
   },
 });
 
-const app = await StemApp.fromUrl(url, { schema, tasks: [work], worker: { id, lease, concurrency, queues } });
+const app = await StemApp.fromUrl(url, { ...place, tasks: [work], worker: { id, lease, concurrency, queues } });
 const runs: Run[] = [];
 app.worker.subscribe((event) => {
   if (event.type === "error") return say({ type: "error", operation: event.operation, message: String(event.error) });
