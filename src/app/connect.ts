@@ -1,7 +1,7 @@
 import type { Adapter } from "../contracts/adapter.ts";
 import type { Logger } from "../contracts/logger.ts";
 import { loadDriver } from "../async/load-driver.ts";
-import { ConfigError, UnsupportedError } from "../errors.ts";
+import { ConfigError } from "../errors.ts";
 import type { Clock } from "../time/clock.ts";
 
 /** How to connect, whatever the store. */
@@ -20,7 +20,8 @@ export interface ConnectOptions {
 
 const SQLITE_PACKAGES = ["drizzle-orm", "@libsql/client"] as const;
 const POSTGRES_PACKAGES = ["drizzle-orm", "postgres"] as const;
-const SCHEMES = "memory:, sqlite:, file:, postgres:, postgresql:";
+const REDIS_PACKAGES = ["ioredis"] as const;
+const SCHEMES = "memory:, sqlite:, file:, postgres:, postgresql:, redis:, rediss:";
 
 /**
  * Connects to the store that a URL names. The adapter's module, and with it the driver, is loaded only now.
@@ -48,8 +49,10 @@ export async function connect(url: string, options: ConnectOptions = {}): Promis
     case "libsql":
       throw new ConfigError("Cannot connect to a libsql: URL: remote libsql is not supported yet, expected one of " + SCHEMES);
     case "redis":
-    case "rediss":
-      throw new UnsupportedError("Cannot connect to a redis: URL: this version has no Redis stores");
+    case "rediss": {
+      const { redis } = await loadDriver(() => import("../adapters/redis/adapter.ts"), "a Redis database", REDIS_PACKAGES);
+      return await redis(url, common);
+    }
     default:
       throw new ConfigError(`Cannot connect to a store of scheme "${schemeOf(url)}": expected one of ${SCHEMES}`);
   }
