@@ -79,9 +79,9 @@ export function targetText(key: RevocationKey): string {
   const kind: string = key.kind;
   switch (key.kind) {
     case "task":
-      return `task ${validateId(key.id, "a task's id")}`;
+      return taskText(validateId(key.id, "a task's id"));
     case "name":
-      return `name ${validateId(key.name, "a task's name")}`;
+      return nameText(validateId(key.name, "a task's name"));
     case "header":
       return headerText(validateId(key.header, "a header's name"), validateId(key.value, "a header's value"));
     default:
@@ -89,19 +89,54 @@ export function targetText(key: RevocationKey): string {
   }
 }
 
-/** The texts of all targets that a task belongs to. */
-export function targetsOf({ id, name, headers }: RevocableTask): readonly string[] {
-  const targets = [`task ${id}`, `name ${name}`];
-  for (const [header, value] of Object.entries(headers)) {
-    // Nobody can have revoked a longer one; what else is not valid is found by no store.
-    if (value.length <= MAX_ID_LENGTH) targets.push(headerText(header, value));
+/** The texts of all targets that tasks belong to; none twice unless a task is. */
+export function targetsOf(tasks: readonly RevocableTask[]): readonly string[] {
+  const targets: string[] = [];
+  const names = new Set<string>();
+  const byHeader = new Map<string, Set<string>>();
+  // What is shared is told by its parts, before texts are made of them: that is most of the work.
+  for (const { id, name, headers } of tasks) {
+    targets.push(taskText(id));
+    if (!names.has(name)) targets.push(nameText(name));
+    names.add(name);
+    for (const [header, value] of Object.entries(headers)) {
+      // Nobody can have revoked a longer one; what else is not valid is found by no store.
+      if (value.length > MAX_ID_LENGTH) continue;
+      let values = byHeader.get(header);
+      if (values === undefined) byHeader.set(header, values = new Set());
+      if (!values.has(value)) targets.push(headerText(header, value));
+      values.add(value);
+    }
   }
   return targets;
 }
 
-/** Whether a decision, found by one of a task's targets, is about that task. */
-export function concerns({ target, before }: RevocationRow, task: RevocableTask): boolean {
-  return !target.startsWith("name ") || (before !== undefined && task.enqueuedAt < before);
+/** Gives what finds, among decisions, those that are about a task. */
+export function concernedBy(rows: readonly RevocationRow[]): (task: RevocableTask) => readonly RevocationRow[] {
+  const ids = new Map<string, RevocationRow>();
+  const names = new Map<string, RevocationRow>();
+  const headers = new Map<string, Map<string, RevocationRow>>();
+  for (const row of rows) {
+    const target = toTarget(row.target, row.before);
+    if (target.kind === "task") ids.set(target.id, row);
+    else if (target.kind === "name") names.set(target.name, row);
+    else headers.set(target.header, (headers.get(target.header) ?? new Map<string, RevocationRow>()).set(target.value, row));
+  }
+  return (task) => {
+    const found = [ids.get(task.id)];
+    const named = names.get(task.name);
+    if (named?.before !== undefined && task.enqueuedAt < named.before) found.push(named);
+    for (const [header, values] of headers) found.push(values.get(task.headers[header] ?? ""));
+    return found.filter((row) => row !== undefined);
+  };
+}
+
+function taskText(id: string): string {
+  return `task ${id}`;
+}
+
+function nameText(name: string): string {
+  return `name ${name}`;
 }
 
 function headerText(header: string, value: string): string {

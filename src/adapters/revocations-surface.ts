@@ -8,7 +8,7 @@ import type { Revocation, RevocationKey, StoredRevocation } from "../model/revoc
 import type { ListenForChanges } from "./change-watches.ts";
 import { ChangeWatches } from "./change-watches.ts";
 import type { RevocationRow, RevocationWrite } from "./revocation-requests.ts";
-import { concerns, refusedExpiry, targetsOf, targetText, toRevocationWrite, toStoredRevocation } from "./revocation-requests.ts";
+import { concernedBy, refusedExpiry, targetsOf, targetText, toRevocationWrite, toStoredRevocation } from "./revocation-requests.ts";
 import { StoreSurface } from "./store-surface.ts";
 import { validateList } from "./validation.ts";
 
@@ -45,7 +45,7 @@ export abstract class RevocationsSurface extends StoreSurface implements RevokeS
     this.requireOpen();
     const texts = validateList(targets, "targets").map(targetText);
     if (texts.length === 0) return [];
-    const byTarget = await this.#find(new Set(texts));
+    const byTarget = new Map((await this.find([...new Set(texts)])).map((row) => [row.target, row]));
     return texts.map((text) => {
       const row = byTarget.get(text);
       return row === undefined ? undefined : toStoredRevocation(row);
@@ -55,14 +55,13 @@ export abstract class RevocationsSurface extends StoreSurface implements RevokeS
   /** Finds for each task the revocation in force: one that terminates before one that does not, then the latest. */
   async match(tasks: readonly RevocableTask[]): Promise<readonly (StoredRevocation | undefined)[]> {
     this.requireOpen();
-    const candidates = validateList(tasks, "tasks").map(targetsOf);
-    if (candidates.length === 0) return [];
-    const byTarget = await this.#find(new Set(candidates.flat()));
+    if (validateList(tasks, "tasks").length === 0) return [];
+    const rows = await this.find(targetsOf(tasks));
     // Nearly always.
-    if (byTarget.size === 0) return tasks.map(() => undefined);
-    return tasks.map((task, at) => {
-      const rows = (candidates[at] ?? []).flatMap((target) => byTarget.get(target) ?? []).filter((row) => concerns(row, task));
-      const first = rows.reduce<RevocationRow | undefined>(
+    if (rows.length === 0) return tasks.map(() => undefined);
+    const concerning = concernedBy(rows);
+    return tasks.map((task) => {
+      const first = concerning(task).reduce<RevocationRow | undefined>(
         (best, row) => best === undefined || isBefore(row, best) ? row : best,
         undefined,
       );
@@ -111,7 +110,7 @@ export abstract class RevocationsSurface extends StoreSurface implements RevokeS
    * when an expiry is not after the store's now: then nothing was written.
    */
   protected abstract record(writes: readonly RevocationWrite[], tx?: object): Promise<readonly RevocationRow[]>;
-  /** Gives what is in force of these targets, in any order. */
+  /** Gives what is in force of these targets, in any order. A target may come twice, and then so may its row. */
   protected abstract find(targets: readonly string[]): Promise<readonly RevocationRow[]>;
   /** Lists at most `limit` in force whose version is below `before`, the latest first. */
   protected abstract listRows(limit: number, before: number): Promise<readonly RevocationRow[]>;
@@ -125,11 +124,6 @@ export abstract class RevocationsSurface extends StoreSurface implements RevokeS
   /** Ends the watches. */
   protected override async endCalls(): Promise<void> {
     this.#watches.endAll();
-  }
-
-  async #find(targets: ReadonlySet<string>): Promise<ReadonlyMap<string, RevocationRow>> {
-    const rows = await this.find([...targets]);
-    return new Map(rows.map((row) => [row.target, row]));
   }
 }
 

@@ -14,8 +14,12 @@ import { needsPostgres, postgresUrl } from "../support/servers.ts";
 const STORED = 100_000;
 const AT_ONCE = 2_000;
 const CLAIMED = 100;
+// Until the program is warm, as a worker is after its first seconds.
+const FIRST_ROUNDS = 100;
 const ROUNDS = 40;
 const AT_MOST_MS = 2;
+// Of a claim: how long the look takes at all depends on the machine as the claim does.
+const AT_MOST_SHARE = 3 / 4;
 
 const schema = `stem_revocation_cost_${process.pid}`;
 
@@ -57,9 +61,12 @@ for (const { name, needs, open } of places) {
           } ms with none stored, ` +
             `${full.matchMs.toFixed(2)} ms with ${STORED} (${full.tenthMs.toFixed(2)} ms or less in the fastest tenth)`,
         );
-        assert.equal(full.found, ROUNDS);
+        assert.equal(full.found, FIRST_ROUNDS + ROUNDS);
         // The fastest, since other programs have a say in the rest.
-        assert.ok(full.tenthMs < AT_MOST_MS, `it took ${full.tenthMs} ms`);
+        const moreMs = full.tenthMs - empty.tenthMs;
+        assert.ok(moreMs < AT_MOST_MS, `it took ${moreMs} ms more than with none stored`);
+        const share = full.tenthMs / full.claimTenthMs;
+        assert.ok(share < AT_MOST_SHARE, `it took ${share} of the time of the claim`);
       } finally {
         await adapter.close();
         await cleanUp();
@@ -81,7 +88,7 @@ async function measure({ broker, results, revocations }: Adapter) {
   const claims: number[] = [];
   const matches: number[] = [];
   let found = 0;
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < FIRST_ROUNDS + ROUNDS; round++) {
     await ledger.enqueue(
       Array.from(
         { length: CLAIMED },
@@ -93,13 +100,17 @@ async function measure({ broker, results, revocations }: Adapter) {
     const deliveries = await ledger.claim({ queues: ["default"], limit: CLAIMED, consumer: "test" });
     const claimedAt = performance.now();
     const matched = await revocations.match(deliveries.map(({ envelope: task }) => task));
-    matches.push(performance.now() - claimedAt);
-    claims.push(claimedAt - begunAt);
+    const matchedAt = performance.now();
+    if (round >= FIRST_ROUNDS) {
+      matches.push(matchedAt - claimedAt);
+      claims.push(claimedAt - begunAt);
+    }
     if (matched.filter((revocation) => revocation !== undefined).length === 10) found += 1;
     await ledger.finish(deliveries.map((delivery) => ({ delivery, settlement: { kind: "ack" }, status: { state: "succeeded" } })));
   }
-  const sorted = matches.toSorted((a, b) => a - b);
-  return { claimMs: at(claims.toSorted((a, b) => a - b), 1 / 2), matchMs: at(sorted, 1 / 2), tenthMs: at(sorted, 1 / 10), found };
+  matches.sort((a, b) => a - b);
+  claims.sort((a, b) => a - b);
+  return { claimMs: at(claims, 1 / 2), claimTenthMs: at(claims, 1 / 10), matchMs: at(matches, 1 / 2), tenthMs: at(matches, 1 / 10), found };
 }
 
 function at(sorted: readonly number[], share: number): number {

@@ -69,12 +69,12 @@ export function bindValues<S extends Shape>(args: ArgumentsOf<S>, values: Values
 const UNSTORABLE = /\\u(?:0000|d[89a-f])/;
 
 /**
- * Writes the rows of a batch as one JSON text.
+ * Writes the rows of a batch, or the values of its only column, as one JSON text.
  *
  * Postgres refuses a NUL or half a surrogate pair in text, and with it the whole batch. Ids are validated and JSON columns have these
  * characters escaped, which leaves free text, such as the reason of a dead letter: there they become U+FFFD.
  */
-export function encodeRows(rows: readonly object[]): string {
+export function encodeRows(rows: readonly unknown[]): string {
   const text = JSON.stringify(rows);
   return UNSTORABLE.test(text) ? JSON.stringify(rows, (_key, value: unknown) => typeof value === "string" ? storable(value) : value) : text;
 }

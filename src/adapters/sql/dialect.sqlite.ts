@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import type { SQL, SQLWrapper } from "drizzle-orm";
 import type { RowShape } from "./arguments.ts";
-import { encodeRows, parameter } from "./arguments.ts";
+import { parameter } from "./arguments.ts";
 import type { Dialect, RowSource } from "./dialect.ts";
 import { NOW } from "./dialect.ts";
 import { rowSource } from "./row-source.ts";
@@ -27,7 +27,7 @@ export const sqliteDialect: Dialect = {
     const from = sql`(${sql.raw(batch.before)}${batch}${sql.raw(batch.behind)}) as ${table}`;
     // Nothing of the position, put behind the value, makes it one of the row's in the eyes of the planner.
     const own = (value: SQLWrapper): SQL<string> => sql<string>`${value} || substr(${table}.position, 1, 0)`;
-    return rowSource(name, shape, { from, own, bind: (rows) => ({ [name]: encodeRows(rows) }) });
+    return rowSource(name, shape, { from, own, bind: (rows) => ({ [name]: batch.json(rows) }) });
   },
 
   // One writes at a time, so the order of the batch is that of the rows too.

@@ -20,6 +20,7 @@ export function postgresKit(schema?: string): Kit {
     key: (table: string, columns: Columns) => primaryKey({ name: `${table}_key`, columns }),
     index: (name: string, columns: Columns) => index(name).on(...columns),
     uniqueIndex: (name: string, columns: Columns) => uniqueIndex(name).on(...columns),
+    hashIndexes: (name: string, column: AnyPgColumn) => [index(name).using("hash", column)],
   } satisfies Record<keyof Kit, unknown>;
   // The one place where Postgres builders go under the types of the SQLite ones: at run time both have what tables.ts and the stores call.
   return kit as unknown as Kit;

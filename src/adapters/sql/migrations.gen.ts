@@ -48,6 +48,14 @@ export const postgresMigrations: readonly Migration[] = [
       "CREATE INDEX \"schedule_runs_completed\" ON \"schedule_runs\" USING btree (\"ns\",\"completed_at\");",
       "CREATE INDEX \"schedules_due\" ON \"schedules\" USING btree (\"ns\",\"due_at\") WHERE \"schedules\".\"due_at\" is not null;"
     ]
+  },
+  {
+    "tag": "0002_find_revocations_by_hash",
+    "when": 1795893941389,
+    "hash": "9458fee09383ec4781750e247f9a0b10c411de8b54f0df7e78d608daff440504",
+    "statements": [
+      "CREATE INDEX \"revocations_target\" ON \"revocations\" USING hash (\"target\");"
+    ]
   }
 ];
 

@@ -31,14 +31,11 @@ export function unpackedBatch(name: string, shape: RowShape): SQL {
 
 /** The values for the arguments of {@link unpackedBatch}. */
 export function packedBatch(name: string, shape: RowShape, rows: readonly RowValues<RowShape>[]): Bound {
-  const marks = marksFor(rows);
-  const bound: Record<string, string | number | null> = {
-    [argumentOf(name, "#separator")]: marks.separator,
-    [argumentOf(name, "#nothing")]: marks.nothing,
-    [argumentOf(name, "#count")]: rows.length,
-  };
-  for (const column of Object.keys(shape)) bound[argumentOf(name, column)] = packedColumn(rows, column, marks);
-  return bound;
+  // Practically always the first marks will do, because JSON text has no such characters.
+  for (let number = 0;; number++) {
+    const packed = packedBy(marksOf(number), name, shape, rows);
+    if (packed !== undefined) return packed;
+  }
 }
 
 function unpackedColumn(texts: SQL, type: ColumnType): SQL {
@@ -46,35 +43,50 @@ function unpackedColumn(texts: SQL, type: ColumnType): SQL {
   return type === "text" ? sql`unnest(${array})` : sql`unnest(cast(${array} as ${sqlType(type)}[]))`;
 }
 
-function packedColumn(rows: readonly RowValues<RowShape>[], column: string, { separator, nothing }: Marks): string | null {
-  let isEmpty = true;
+function marksOf(number: number): Marks {
+  // A separator that begins in no other place of itself is not found too early behind a text that ends like its beginning.
+  if (number === 0) return { separator: "\u001e", nothing: "\u001f" };
+  return { separator: `\u001e${number}\u001f`, nothing: `\u001f${number}` };
+}
+
+/** `undefined` when a mark may be in a text of the batch. */
+function packedBy(marks: Marks, name: string, shape: RowShape, rows: readonly RowValues<RowShape>[]): Bound | undefined {
+  const bound: Record<string, string | number | null> = {
+    [argumentOf(name, "#separator")]: marks.separator,
+    [argumentOf(name, "#nothing")]: marks.nothing,
+    [argumentOf(name, "#count")]: rows.length,
+  };
+  for (const column in shape) {
+    const packed = packedColumn(rows, column, marks);
+    if (packed === undefined) return undefined;
+    bound[argumentOf(name, column)] = packed;
+  }
+  return bound;
+}
+
+function packedColumn(rows: readonly RowValues<RowShape>[], column: string, { separator, nothing }: Marks): string | null | undefined {
+  let absent = 0;
   const texts = rows.map((row) => {
     const value = row[column];
-    if (value === null || value === undefined) return nothing;
-    isEmpty = false;
+    if (value === null || value === undefined) {
+      absent += 1;
+      return nothing;
+    }
     // Postgres refuses NUL, and with it the whole batch.
     return typeof value === "string" ? withoutNul(value) : String(value);
   });
   // Columns that are shorter than others are filled up with null.
-  if (isEmpty) return null;
+  if (absent === rows.length) return null;
+  const packed = texts.join(separator);
+  if (timesIn(packed, separator) !== rows.length - 1 || timesIn(packed, nothing) !== absent) return undefined;
   // No text at all would be taken for no row; of what is one row too many, the count cuts that off.
-  return texts.join(separator) || separator;
+  return packed || separator;
 }
 
-/** Marks that are in no text of the batch; practically always the first ones, because JSON text has no such characters. */
-function marksFor(rows: readonly RowValues<RowShape>[]): Marks {
-  for (let number = 0;; number++) {
-    // A separator that begins in no other place of itself is not found too early behind a text that ends like its beginning.
-    const separator = number === 0 ? "\u001e" : `\u001e${number}\u001f`;
-    const nothing = `\u001f${number === 0 ? "" : number}`;
-    if (!rows.some((row) => Object.values(row).some((value) => typeof value === "string" && clashes(value, { separator, nothing })))) {
-      return { separator, nothing };
-    }
-  }
-}
-
-function clashes(text: string, { separator, nothing }: Marks): boolean {
-  return text === nothing || text.includes(separator);
+function timesIn(text: string, mark: string): number {
+  let times = 0;
+  for (let at = text.indexOf(mark); at !== -1; at = text.indexOf(mark, at + mark.length)) times += 1;
+  return times;
 }
 
 function argumentOf(name: string, part: string): string {

@@ -110,7 +110,10 @@ export function revocationStatements(database: SqlDatabase): RevocationStatement
     find: database.statement(
       "match",
       SOME,
-      ({ db, args, dialect }) => db.select(whole).from(revocations).where(someInForce(args, dialect)),
+      ({ db, args: { ns, targets }, dialect }) =>
+        db.select(whole).from(targets.from)
+          .innerJoin(revocations, and(eq(revocations.target, targets.column.target), eq(revocations.ns, targets.own(ns))))
+          .where(inForce(dialect.now)),
       idempotent,
     ),
 

@@ -1,6 +1,6 @@
 import { entityKind, Placeholder } from "drizzle-orm";
 import type { RowShape } from "./arguments.ts";
-import { withoutNul } from "./arguments.ts";
+import { encodeRows, withoutNul } from "./arguments.ts";
 import type { SqliteValue } from "./sqlite-connection.ts";
 
 /**
@@ -24,9 +24,17 @@ export class SqliteBatch extends Placeholder {
   constructor(name: string, shape: RowShape) {
     super(name);
     this.#columns = Object.entries(shape);
-    // The operator gives JSON strings as text, whole numbers as integers and null as null: no cast is needed.
-    const list = this.#columns.map(([column]) => `value ->> '$.${column}' as "${column}"`).join(", ");
+    // Both give JSON strings as text, whole numbers as integers and null as null: no cast is needed. Taking an object apart costs several times as much
+    // as a value that stands alone.
+    const list = this.#columns.map(([column], _at, { length }) => `${length === 1 ? "value" : `value ->> '$.${column}'`} as "${column}"`)
+      .join(", ");
     this.before = `select ${list}, key as position from json_each(`;
+  }
+
+  /** The batch as the JSON text that is unpacked. */
+  json(rows: readonly Readonly<Record<string, unknown>>[]): string {
+    const [first, ...more] = this.#columns;
+    return encodeRows(first === undefined || more.length > 0 ? rows : rows.map(({ [first[0]]: value }) => value ?? null));
   }
 
   /** The batch as rows of parameters, which are numbered from `first`: the count of rows that are given, and the values of `size` rows. */

@@ -1,7 +1,6 @@
 import type { Query } from "drizzle-orm";
 import { is, Param, Placeholder } from "drizzle-orm";
 import type { RowShape, RowValues } from "./arguments.ts";
-import { encodeRows } from "./arguments.ts";
 import { MOST_BOUND_ROWS, SqliteBatch, toValue } from "./sqlite-batch.ts";
 import type { SqliteStatement } from "./sqlite-client.ts";
 import type { SqliteValue } from "./sqlite-connection.ts";
@@ -85,7 +84,7 @@ export class SqliteText {
     const sizes = this.#batches.map((batch) => {
       const rows = rowsOf(values[batch.name]);
       const size = sizeFor(rows.length);
-      if (size === 0) args.push(encodeRows(rows));
+      if (size === 0) args.push(batch.json(rows));
       else batch.bind(rows, size, args);
       return size;
     });

@@ -128,6 +128,8 @@ export function defineTables(kit: Kit) {
   // The version is drawn anew with each decision.
   const revocations = kit.table("revocations", { ...revocationColumns(kit), version: kit.seq("version") }, (t) => [
     kit.key("revocations", [t.ns, t.target]),
+    // Each claim asks for some hundred targets of which hardly one is there.
+    ...kit.hashIndexes("revocations_target", t.target),
     kit.index("revocations_newest", [t.ns, t.version]),
     kit.index("revocations_expires", [t.ns, t.expiresAt]).where(sql`${t.expiresAt} is not null`),
   ]);
