@@ -1,6 +1,7 @@
 import type { ExtendItem, SettleItem } from "../broker-requests.ts";
 import type { SqlDatabase } from "./database.ts";
 import type { SqlDeadLetters } from "./dead-letter-store.ts";
+import { inLockOrder } from "./lock-order.ts";
 import type { RefRow, SettledRow, SettleStatements } from "./settle-statements.ts";
 import { settleStatements } from "./settle-statements.ts";
 import { queueTopic } from "./topics.ts";
@@ -30,7 +31,8 @@ export class SqlDeliveries {
     return items.map(({ id, token }) => settled.has(`${token} ${id}`));
   }
 
-  async #settleAll(items: readonly SettleItem[], tx: object | undefined): Promise<readonly SettledRow[]> {
+  async #settleAll(given: readonly SettleItem[], tx: object | undefined): Promise<readonly SettledRow[]> {
+    const items = inLockOrder(given, ({ id }) => id);
     const acks = items.filter(({ kind }) => kind === "ack");
     const back = items.filter(({ kind }) => kind === "retry" || kind === "nack");
     const dead = items.filter(({ kind }) => kind === "deadLetter");
@@ -53,7 +55,7 @@ export class SqlDeliveries {
   async extend(items: readonly ExtendItem[]): Promise<readonly (number | undefined)[]> {
     const rows = await this.#statements.extend.run({
       ns: this.#options.namespace,
-      items: items.map(({ id, token, leaseMs }) => ({ id, token, leaseMs })),
+      items: inLockOrder(items, ({ id }) => id).map(({ id, token, leaseMs }) => ({ id, token, leaseMs })),
     });
     // One call may name a task by a stale and by the current token: only the current one was extended.
     const ends = new Map(rows.map(({ id, token, dueAt }) => [`${token} ${id}`, dueAt ?? undefined]));

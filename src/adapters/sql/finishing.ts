@@ -12,6 +12,7 @@ import { SqlDeliveries } from "./deliveries.ts";
 import type { FinishRow, FinishStatements, UsualRow, WrittenRow } from "./finish-statements.ts";
 import { DELIVERY_ACTION, finishStatements } from "./finish-statements.ts";
 import type { JoinSide } from "./join-side.ts";
+import { inLockOrder } from "./lock-order.ts";
 import { knownStatus } from "./status-row.ts";
 import { queueTopic, taskTopic } from "./topics.ts";
 
@@ -58,7 +59,8 @@ export class Finishing {
   }
 
   /** Carries out completions, no delivery twice. */
-  async finish(items: readonly FinishItem[]): Promise<readonly CompletionOutcome[]> {
+  async finish(given: readonly FinishItem[]): Promise<readonly CompletionOutcome[]> {
+    const items = inLockOrder(given, ({ settle }) => settle.id);
     const outcomes = new Map<FinishItem, CompletionOutcome>();
     const plain = items.every((item) => item.settle.kind !== "deadLetter" && item.followUps.length === 0 && item.report === undefined);
     let rest = items;
@@ -71,7 +73,7 @@ export class Finishing {
       const within = await this.#options.database.transaction("finish", (tx) => this.#finishWithin(rest, { tx, tryUsual: !plain }));
       for (const [item, outcome] of within) outcomes.set(item, outcome);
     }
-    return items.map((item) => outcomes.get(item) ?? { settled: false });
+    return given.map((item) => outcomes.get(item) ?? { settled: false });
   }
 
   async #finishWithin(

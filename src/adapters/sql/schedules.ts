@@ -12,6 +12,7 @@ import { claimKey } from "../schedule-requests.ts";
 import { SchedulesSurface } from "../schedules-surface.ts";
 import type { SqlDatabase, SqlHold } from "./database.ts";
 import { databaseOf } from "./ledger-side.ts";
+import { inLockOrder } from "./lock-order.ts";
 import { ScheduleHistory } from "./schedule-history.ts";
 import { toClaim, toEntry } from "./schedule-row.ts";
 import type { ScheduleRow } from "./schedule-row.ts";
@@ -90,7 +91,9 @@ export class SqlScheduleStore extends SchedulesSurface {
   }
 
   protected override async releaseSlots(refs: readonly ClaimRef[]): Promise<readonly boolean[]> {
-    const rows = await this.#statements.release.run({ ns: this.namespace, items: inOneOrder(refs) }, { signal: this.#topics });
+    const rows = await this.#statements.release.run({ ns: this.namespace, items: inLockOrder(refs, ({ id }) => id) }, {
+      signal: this.#topics,
+    });
     return answers(refs, rows);
   }
 
@@ -147,7 +150,7 @@ export class SqlScheduleStore extends SchedulesSurface {
   async #complete(items: readonly CompleteItem[], tx: object): Promise<readonly boolean[]> {
     const rows = await this.#statements.complete.run({
       ns: this.namespace,
-      items: inOneOrder(items).map((item) => ({
+      items: inLockOrder(items, ({ id }) => id).map((item) => ({
         ...refOf(item),
         dispatched: item.kind === "dispatched" ? 1 : 0,
         nextRunAt: item.nextRunAt,
@@ -166,11 +169,6 @@ export class SqlScheduleStore extends SchedulesSurface {
 
 function refOf({ id, token, slot }: ClaimRef): ClaimRef {
   return { id, token, slot };
-}
-
-/** In the same order everywhere, so that two who write the same rows do not wait for each other in a circle. */
-function inOneOrder<T extends ClaimRef>(refs: readonly T[]): readonly T[] {
-  return refs.toSorted((a, b) => a.id < b.id ? -1 : 1);
 }
 
 /** Tells which of the claims are among the rows. */
