@@ -59,8 +59,7 @@ export class Finishing {
   }
 
   /** Carries out completions, no delivery twice. */
-  async finish(given: readonly FinishItem[]): Promise<readonly CompletionOutcome[]> {
-    const items = inLockOrder(given, ({ settle }) => settle.id);
+  async finish(items: readonly FinishItem[]): Promise<readonly CompletionOutcome[]> {
     const outcomes = new Map<FinishItem, CompletionOutcome>();
     const plain = items.every((item) => item.settle.kind !== "deadLetter" && item.followUps.length === 0 && item.report === undefined);
     let rest = items;
@@ -73,7 +72,7 @@ export class Finishing {
       const within = await this.#options.database.transaction("finish", (tx) => this.#finishWithin(rest, { tx, tryUsual: !plain }));
       for (const [item, outcome] of within) outcomes.set(item, outcome);
     }
-    return given.map((item) => outcomes.get(item) ?? { settled: false });
+    return items.map((item) => outcomes.get(item) ?? { settled: false });
   }
 
   async #finishWithin(
@@ -89,7 +88,7 @@ export class Finishing {
 
   async #writeUsual(items: readonly FinishItem[], tx?: object): Promise<ReadonlyMap<FinishItem, TaskState>> {
     const { namespace: ns } = this.#options;
-    const rows = items.flatMap(({ settle, status }) => status === undefined ? [] : [toUsualRow(settle, status)]);
+    const rows = ordered(items).flatMap(({ settle, status }) => status === undefined ? [] : [toUsualRow(settle, status)]);
     const written = new Map<FinishItem, TaskState>();
     if (rows.length === 0) return written;
     const options = { tx, signal: this.#topics(items) };
@@ -107,7 +106,7 @@ export class Finishing {
 
   async #writeDecided(items: readonly FinishItem[], tx: object): Promise<readonly Written[]> {
     const { namespace: ns, limits } = this.#options;
-    const locked = await this.#statements.lock.run({ ns, items: items.map(({ settle }) => ({ id: settle.id })) }, { tx });
+    const locked = await this.#statements.lock.run({ ns, items: ordered(items).map(({ settle }) => ({ id: settle.id })) }, { tx });
     const rows = new Map(locked.map((row) => [row.id, row]));
     const written: Written[] = [];
     const writes: FinishItem[] = [];
@@ -204,4 +203,8 @@ function toUsualRow({ id, token, attempt, kind, delayMs }: FinishItem["settle"],
 function toRow({ settle, status }: FinishItem, action: number): FinishRow {
   const { id, token, kind, delayMs, attempt } = settle;
   return { ...status, id, token, attempt, action, delayMs, attempts: kind === "retry" ? 1 : 0 };
+}
+
+function ordered(items: readonly FinishItem[]): readonly FinishItem[] {
+  return inLockOrder(items, ({ settle }) => settle.id);
 }
