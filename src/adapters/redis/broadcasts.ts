@@ -1,7 +1,7 @@
-import { reportError } from "../../async/report-error.ts";
 import { Ticker } from "../../async/ticker.ts";
 import type { Logger } from "../../contracts/logger.ts";
 import type { Clock } from "../../time/clock.ts";
+import { startLooking } from "../looking.ts";
 import type { RedisDatabase } from "./database.ts";
 import { channelOf, prefixOf } from "./keys.ts";
 import { listOf, textOf, textsOf } from "./reply.ts";
@@ -76,19 +76,12 @@ export class RedisBroadcasts {
       run: read,
       onError: (error) => logger.warn("Cannot read broadcasts; looking again soon", { channel, error }),
     });
-    const stopListening = await database.signals.listen([channelOf(namespace, `b:${channel}`)], () => ticker.wake());
-    try {
-      // What is there already was sent before.
-      last = await latest();
-    } catch (error) {
-      stopListening();
-      throw error;
-    }
-    ticker.start();
-    return () => {
-      stopListening();
-      ticker.stop().catch((error: unknown) => reportError(error));
-    };
+    return startLooking(ticker, {
+      listen: () => database.signals.listen([channelOf(namespace, `b:${channel}`)], () => ticker.wake()),
+      first: async () => {
+        last = await latest();
+      },
+    });
   }
 }
 

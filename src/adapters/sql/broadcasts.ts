@@ -1,8 +1,8 @@
 import { and, eq, sql } from "drizzle-orm";
-import { reportError } from "../../async/report-error.ts";
 import { Ticker } from "../../async/ticker.ts";
 import type { Logger } from "../../contracts/logger.ts";
 import type { Clock } from "../../time/clock.ts";
+import { startLooking } from "../looking.ts";
 import type { SqlDatabase } from "./database.ts";
 import { selectInto } from "./insert-rows.ts";
 import { channelTopic } from "./topics.ts";
@@ -63,19 +63,10 @@ export class SqlBroadcasts {
       run: () => read(heard),
       onError: (error) => logger.warn("Cannot read broadcasts; looking again soon", { channel, error }),
     });
-    const stopListening = await database.signals.listen([channelTopic(ns, channel)], () => ticker.wake());
-    try {
-      // What is there already was sent before.
-      await read(() => undefined);
-    } catch (error) {
-      stopListening();
-      throw error;
-    }
-    ticker.start();
-    return () => {
-      stopListening();
-      ticker.stop().catch((error: unknown) => reportError(error));
-    };
+    return startLooking(ticker, {
+      listen: () => database.signals.listen([channelTopic(ns, channel)], () => ticker.wake()),
+      first: () => read(() => undefined),
+    });
   }
 
   /** Deletes messages that every subscriber had time to read. */

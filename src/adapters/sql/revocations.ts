@@ -1,10 +1,10 @@
-import { reportError } from "../../async/report-error.ts";
 import { Ticker } from "../../async/ticker.ts";
 import type { Logger } from "../../contracts/logger.ts";
 import { validateId } from "../../model/id.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { RevocationRow, RevocationWrite } from "../revocation-requests.ts";
 import { RevocationsSurface } from "../revocations-surface.ts";
+import { startLooking } from "../looking.ts";
 import type { SqlHold } from "./database.ts";
 import type { RevocationStatements, StoredRow } from "./revocation-statements.ts";
 import { revocationStatements } from "./revocation-statements.ts";
@@ -96,22 +96,14 @@ export class SqlRevokeStore extends RevocationsSurface {
         this.logger.warn("Cannot look for new revocations; looking again soon", { error });
       },
     });
-    const stopListening = await signals.listen([revocationTopic(this.namespace)], () => {
-      signalled = true;
-      ticker.wake();
+    return startLooking(ticker, {
+      listen: () =>
+        signals.listen([revocationTopic(this.namespace)], () => {
+          signalled = true;
+          ticker.wake();
+        }),
+      first: look,
     });
-    try {
-      // What is there already was decided before.
-      await look();
-    } catch (error) {
-      stopListening();
-      throw error;
-    }
-    ticker.start();
-    return () => {
-      stopListening();
-      ticker.stop().catch((error: unknown) => reportError(error));
-    };
   }
 
   protected override disconnect(): Promise<void> {
