@@ -127,14 +127,14 @@ export async function postgresCatalogue(url: string, migrations: readonly Migrat
         const wanted = where === undefined ? undefined : text(where);
         expected.push(indexFact({ table: config.name, name: String(name), unique, columns: columns.map(text), where: wanted }));
       }
-      const columns = await sql`select column_name, data_type, is_nullable, column_default from information_schema.columns
+      const columns = await sql`select column_name, data_type, collation_name, is_nullable, column_default from information_schema.columns
         where table_schema = ${schema} and table_name = ${config.name}`;
       for (const row of columns) {
         const fallback = defaultOf(row["column_default"]);
         found.push(columnFact({
           table: config.name,
           column: String(row["column_name"]),
-          type: String(row["data_type"]),
+          type: `${row["data_type"]}${row["collation_name"] === null ? "" : ` collate "${row["collation_name"]}"`}`,
           required: row["is_nullable"] === "NO",
           fallback: fallback?.startsWith("nextval(") === true ? "sequence" : fallback,
         }));

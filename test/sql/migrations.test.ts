@@ -230,7 +230,7 @@ test(
     inCopy(async (folder) => {
       const changes: readonly (readonly [RegExp, string, RegExp])[] = [
         [/(.priority. integer) DEFAULT 0/, "$1 DEFAULT 5", /lacks (?:stem_)?tasks\.priority integer not null default 0/],
-        [/(.worker. text)/, "$1 NOT NULL", /lacks (?:stem_)?tasks\.worker text null/],
+        [/(.worker. text)/, "$1 NOT NULL", /lacks (?:stem_)?tasks\.worker text (?:collate "c" )?null/],
         [/"priority" desc/, '"priority"', /lacks (?:stem_)?tasks: index \S+ \(ns, queue, priority desc, seq\) where phase = 0/],
         [/."phase" = 0/, '."phase" = 1', /where phase = 0/],
         [/CREATE INDEX .[a-z_]*dead_letters_died. [^;]*;/, "", /lacks (?:stem_)?dead_letters: index/],
@@ -248,6 +248,11 @@ test(
           ]
         ) assert.ok(problems.some((problem) => message.test(problem)), `${from.source}: ${problems.join("\n") || "nothing was noticed"}`);
       }
+      const sortedOtherwise = postgresMigrations.map((migration) => ({
+        ...migration,
+        statements: migration.statements.map((statement) => statement.replace(/("tasks"[^]*"queue" SET DATA TYPE text) collate "C"/, "$1")),
+      }));
+      assert.match((await postgresCatalogue(postgresUrl(), sortedOtherwise)).join("\n"), /lacks tasks\.queue text collate "c"/);
     }),
 );
 

@@ -56,6 +56,26 @@ export const postgresMigrations: readonly Migration[] = [
     "statements": [
       "CREATE INDEX \"revocations_target\" ON \"revocations\" USING hash (\"target\");"
     ]
+  },
+  {
+    "tag": "0003_sort_by_bytes",
+    "when": 1795932535028,
+    "hash": "29513f87790c0f159fb030317c45d4306ce6982060805ea10d22ae5befde2ec8",
+    "statements": [
+      "ALTER TABLE \"broadcasts\"\n\tALTER COLUMN \"ns\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"channel\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"payload\" SET DATA TYPE text collate \"C\";",
+      "ALTER TABLE \"buckets\"\n\tALTER COLUMN \"ns\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"key\" SET DATA TYPE text collate \"C\";",
+      "ALTER TABLE \"dead_letters\"\n\tALTER COLUMN \"ns\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"id\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"queue\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"name\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"reason\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"error\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"envelope\" SET DATA TYPE text collate \"C\",\n\tDROP CONSTRAINT \"dead_letters_key\",\n\tADD CONSTRAINT \"dead_letters_key\" PRIMARY KEY(\"id\",\"ns\");",
+      "ALTER TABLE \"group_members\"\n\tALTER COLUMN \"ns\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"group_id\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"task_id\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"state\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"payload\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"encoder\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"error\" SET DATA TYPE text collate \"C\";",
+      "ALTER TABLE \"groups\"\n\tALTER COLUMN \"ns\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"id\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"meta\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"callback\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"chord_owner\" SET DATA TYPE text collate \"C\";",
+      "ALTER TABLE \"locks\"\n\tALTER COLUMN \"ns\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"key\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"owner\" SET DATA TYPE text collate \"C\";",
+      "ALTER TABLE \"paused_queues\"\n\tALTER COLUMN \"ns\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"queue\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"reason\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"paused_by\" SET DATA TYPE text collate \"C\";",
+      "ALTER TABLE \"permits\"\n\tALTER COLUMN \"ns\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"key\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"holder\" SET DATA TYPE text collate \"C\";",
+      "ALTER TABLE \"revocations\"\n\tALTER COLUMN \"ns\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"target\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"reason\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"requested_by\" SET DATA TYPE text collate \"C\";",
+      "ALTER TABLE \"schedule_runs\"\n\tALTER COLUMN \"ns\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"schedule_id\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"kind\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"task_id\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"message\" SET DATA TYPE text collate \"C\";",
+      "ALTER TABLE \"schedules\"\n\tALTER COLUMN \"ns\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"id\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"entry\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"claimed_by\" SET DATA TYPE text collate \"C\";",
+      "ALTER TABLE \"tasks\"\n\tALTER COLUMN \"ns\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"id\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"name\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"state\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"payload\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"error\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"meta\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"progress\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"worker\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"group_id\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"queue\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"consumer\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"envelope\" SET DATA TYPE text collate \"C\",\n\tDROP CONSTRAINT \"tasks_key\",\n\tADD CONSTRAINT \"tasks_key\" PRIMARY KEY(\"id\",\"ns\");",
+      "ALTER TABLE \"workers\"\n\tALTER COLUMN \"ns\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"id\" SET DATA TYPE text collate \"C\",\n\tALTER COLUMN \"data\" SET DATA TYPE text collate \"C\";"
+    ]
   }
 ];
 
@@ -117,6 +137,17 @@ export const sqliteMigrations: readonly Migration[] = [
       "CREATE TABLE `stem_schedules` (\n\t`ns` text NOT NULL,\n\t`id` text NOT NULL,\n\t`entry` text NOT NULL,\n\t`version` integer NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`updated_at` integer NOT NULL,\n\t`next_run_at` integer,\n\t`due_at` integer,\n\t`last_run_at` integer,\n\t`last_slot_at` integer,\n\t`runs` integer DEFAULT 0 NOT NULL,\n\t`max_runs` integer,\n\t`token` integer DEFAULT 0 NOT NULL,\n\t`claimed_by` text,\n\t`seq` integer PRIMARY KEY AUTOINCREMENT NOT NULL\n);",
       "CREATE UNIQUE INDEX `stem_schedules_key` ON `stem_schedules` (`ns`,`id`);",
       "CREATE INDEX `stem_schedules_due` ON `stem_schedules` (`ns`,`due_at`) WHERE \"stem_schedules\".\"due_at\" is not null;"
+    ]
+  },
+  {
+    "tag": "0002_sort_by_bytes",
+    "when": 1795932535365,
+    "hash": "5fe44f7e5a24a603393169729cb73207ab44ab4750a3dcb76ef9ba4c3eb7df3c",
+    "statements": [
+      "DROP INDEX `stem_dead_letters_key`;",
+      "CREATE UNIQUE INDEX `stem_dead_letters_key` ON `stem_dead_letters` (`id`,`ns`);",
+      "DROP INDEX `stem_tasks_key`;",
+      "CREATE UNIQUE INDEX `stem_tasks_key` ON `stem_tasks` (`id`,`ns`);"
     ]
   }
 ];

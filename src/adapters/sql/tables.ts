@@ -9,7 +9,8 @@ import type { Kit } from "./kit.sqlite.ts";
  */
 export function defineTables(kit: Kit) {
   const tasks = kit.table("tasks", { ...taskColumns(kit), seq: kit.seq("seq") }, (t) => [
-    kit.key("tasks", [t.ns, t.id]),
+    // The id first, because it tells rows apart at the first comparison.
+    kit.key("tasks", [t.id, t.ns]),
     // In the order of claims, so that one reads the head of its queue and sorts nothing.
     kit.index("tasks_ready", [t.ns, t.queue, desc(t.priority), t.seq]).where(sql`${t.phase} = 0`),
     // What falls due next, delayed tasks and running leases alike.
@@ -33,7 +34,7 @@ export function defineTables(kit: Kit) {
     diedAt: kit.ms("died_at").notNull(),
     expiresAt: kit.ms("expires_at").notNull(),
   }, (t) => [
-    kit.key("dead_letters", [t.ns, t.id]),
+    kit.key("dead_letters", [t.id, t.ns]),
     kit.index("dead_letters_died", [t.ns, t.diedAt, t.id]),
     kit.index("dead_letters_queue", [t.ns, t.queue, t.diedAt, t.id]),
     kit.index("dead_letters_expires", [t.ns, t.expiresAt]),
