@@ -6,7 +6,6 @@ import type { Dialect } from "./dialect.ts";
 import { larger } from "./larger.ts";
 import { isKnown } from "./order-of-truth.ts";
 import { isPaused } from "./paused-queues.ts";
-import { seqAmong } from "./seq-among.ts";
 import type { Statement, StatementParts } from "./statement.ts";
 import type { Tables } from "./tables.ts";
 import type { DeliveryRow } from "./delivery-row.ts";
@@ -50,7 +49,7 @@ export class ClaimStatements {
       const { args, tables, dialect } = parts;
       return this.#claim(
         parts,
-        sql`(select ${tables.tasks.seq} from ${tables.tasks} where ${inQueue(parts, args.queue)} and not ${
+        sql`(select ${dialect.address(tables.tasks)} from ${tables.tasks} where ${inQueue(parts, args.queue)} and not ${
           isPaused(tables, args.ns, args.queue)
         }
         order by ${tables.tasks.priority} desc, ${tables.tasks.seq} limit ${args.limit}${dialect.skipLocked})`,
@@ -86,7 +85,7 @@ export class ClaimStatements {
       deliveries: sql`${tasks.deliveries} + 1`,
       consumer: args.consumer,
       ...(this.#withStatus ? runningStatus(tasks, dialect, args.consumer) : {}),
-    }).where(seqAmong(tasks, heads, { ns: args.ns, dialect })).returning({
+    }).where(dialect.anyOf(dialect.address(tasks), heads)).returning({
       id: tasks.id,
       queue: tasks.queue,
       priority: tasks.priority,
@@ -114,12 +113,14 @@ function headsOf(parts: StatementParts<typeof MANY_QUEUES>, count: number): SQL 
     // No queue at all when it is paused. Unpacking the batch once more for that would cost more than the look-up.
     const queue = sql`(select ${column.queue} from ${from} where ${column.at} = ${sql.raw(String(at))}
       and not ${isPaused(tables, args.ns, column.queue)})`;
-    return sql`select * from (select ${tasks.seq} as seq, ${tasks.priority} as priority, ${sql.raw(String(at))} as arm from ${tasks}
+    return sql`select * from (select ${dialect.address(tasks)} as address, ${tasks.seq} as seq, ${tasks.priority} as priority, ${
+      sql.raw(String(at))
+    } as arm from ${tasks}
       where ${inQueue(parts, queue)} order by ${tasks.priority} desc, ${tasks.seq} limit ${args.limit}${dialect.skipLocked}) as ${
       sql.identifier(`arm${at}`)
     }`;
   });
-  return sql`(select seq from (select seq, arm, row_number() over (partition by arm order by priority desc, seq) as turn
+  return sql`(select address from (select address, arm, row_number() over (partition by arm order by priority desc, seq) as turn
     from (${sql.join(arms, sql` union all `)}) as heads) as turns order by turn, arm limit ${args.limit})`;
 }
 
@@ -131,7 +132,9 @@ function inQueue({ tables: { tasks }, args }: Pick<ClaimParts, "tables" | "args"
 function runningStatus(tasks: Tables["tasks"], { now }: Dialect, consumer: SQL): Record<string, SQL> {
   // The order of truth for `running` at the delivery's attempt, spelled out because it is asked for every column of every claim.
   const known = isKnown(tasks, now);
-  const taken = sql`(not ${known}
+  // Nearly always it is the first line that holds.
+  const taken = sql`((${tasks.state} = 'queued' and ${tasks.attempt} = ${tasks.deliveryAttempt} and ${tasks.expiresAt} is null)
+    or not ${known}
     or (${tasks.attempt} = ${tasks.deliveryAttempt} and ${tasks.state} in ('queued', 'running'))
     or (${tasks.attempt} < ${tasks.deliveryAttempt} and ${tasks.state} in ('queued', 'running', 'retrying', 'failed')))`;
   const sameAttempt = sql`(${known} and ${tasks.attempt} = ${tasks.deliveryAttempt})`;

@@ -35,6 +35,8 @@ export function postgresDialect(options: PostgresDialectOptions): Dialect {
 
     singleWriter: false,
 
+    address: (table): SQL => sql`${table}.ctid`,
+
     skipLocked: sql` for update skip locked`,
 
     anyOf: (column, subselect): SQL<boolean> => sql<boolean>`${column} = any(array(${subselect}))`,

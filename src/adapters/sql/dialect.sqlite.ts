@@ -17,6 +17,8 @@ export const sqliteDialect: Dialect = {
   // There is nothing to skip: while one connection writes, no other does.
   singleWriter: true,
 
+  address: (table): SQL => sql`${table}.rowid`,
+
   skipLocked: sql``,
 
   anyOf: (column, subselect): SQL<boolean> => sql<boolean>`${column} in (${subselect})`,

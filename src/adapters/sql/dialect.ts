@@ -1,5 +1,5 @@
 import type { Column, SQL, SQLWrapper } from "drizzle-orm";
-import type { BaseSQLiteDatabase } from "drizzle-orm/sqlite-core";
+import type { BaseSQLiteDatabase, SQLiteTable } from "drizzle-orm/sqlite-core";
 import type { Bound, RowShape, RowValues } from "./arguments.ts";
 
 /** The part of Drizzle's query builder that both dialects share at run time, under the types of the SQLite one. */
@@ -55,6 +55,11 @@ export interface Dialect {
    * to write.
    */
   readonly singleWriter: boolean;
+  /**
+   * Where a row of a table stands: a subselect that finds rows names them by it, and the statement around it goes to them without an index. On
+   * Postgres another writer may move a row meanwhile; then it is passed over this time.
+   */
+  address(table: SQLiteTable): SQL;
   /** Goes after a subselect's LIMIT: leave out rows that another transaction has locked, and lock the others. */
   readonly skipLocked: SQL;
   /**

@@ -1,7 +1,6 @@
 import { and, eq, sql } from "drizzle-orm";
 import type { SqlDatabase } from "./database.ts";
 import { isPaused } from "./paused-queues.ts";
-import { seqAmong } from "./seq-among.ts";
 import type { Statement } from "./statement.ts";
 
 const NS = { ns: "text" } as const;
@@ -41,9 +40,9 @@ export function queueStatements(database: SqlDatabase): QueueStatements {
   const { tasks, deadLetters } = database.tables;
   return {
     promote: database.statement("claim.promote", PROMOTE, ({ db, args, dialect }) => {
-      const due = sql`(select ${tasks.seq} from ${tasks} where ${tasks.ns} = ${args.ns} and ${tasks.phase} in (1, 2)
+      const due = sql`(select ${dialect.address(tasks)} from ${tasks} where ${tasks.ns} = ${args.ns} and ${tasks.phase} in (1, 2)
         and ${tasks.dueAt} <= ${dialect.now} order by ${tasks.dueAt} limit ${args.limit}${dialect.skipLocked})`;
-      return db.update(tasks).set({ phase: 0, dueAt: null }).where(seqAmong(tasks, due, { ns: args.ns, dialect }))
+      return db.update(tasks).set({ phase: 0, dueAt: null }).where(dialect.anyOf(dialect.address(tasks), due))
         .returning({ queue: tasks.queue, signal: dialect.signal });
     }, { idempotent: true }),
 

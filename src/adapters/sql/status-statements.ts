@@ -2,7 +2,6 @@ import { and, desc, eq, sql } from "drizzle-orm";
 import type { SqlDatabase } from "./database.ts";
 import type { Dialect } from "./dialect.ts";
 import { isKnown } from "./order-of-truth.ts";
-import { seqAmong } from "./seq-among.ts";
 import type { Statement } from "./statement.ts";
 import type { StatusRow } from "./status-row.ts";
 import { CLEARED_STATUS, statusColumns } from "./status-row.ts";
@@ -96,7 +95,7 @@ export function statusStatements(database: SqlDatabase): StatusStatements {
       "sweep",
       SWEEP,
       ({ db, args, dialect }) =>
-        db.delete(tasks).where(seqAmong(tasks, expired({ tasks, args, dialect, held: false }), { ns: args.ns, dialect })).returning({
+        db.delete(tasks).where(dialect.anyOf(dialect.address(tasks), expired({ tasks, args, dialect, held: false }))).returning({
           id: tasks.id,
         }),
     ),
@@ -105,7 +104,7 @@ export function statusStatements(database: SqlDatabase): StatusStatements {
       "sweep.held",
       SWEEP,
       ({ db, args, dialect }) =>
-        db.update(tasks).set(CLEARED_STATUS).where(seqAmong(tasks, expired({ tasks, args, dialect, held: true }), { ns: args.ns, dialect }))
+        db.update(tasks).set(CLEARED_STATUS).where(dialect.anyOf(dialect.address(tasks), expired({ tasks, args, dialect, held: true })))
           .returning({ id: tasks.id }),
     ),
   };
@@ -120,6 +119,6 @@ interface ExpiredRows {
 
 /** The first rows whose status has expired, with or without a delivery, and locked until the sweep is through. */
 function expired({ tasks, args, dialect, held }: ExpiredRows) {
-  return sql`(select ${tasks.seq} from ${tasks} where ${tasks.ns} = ${args.ns} and ${tasks.expiresAt} <= ${dialect.now}
+  return sql`(select ${dialect.address(tasks)} from ${tasks} where ${tasks.ns} = ${args.ns} and ${tasks.expiresAt} <= ${dialect.now}
     and ${tasks.phase} is ${held ? sql`not null` : sql`null`} order by ${tasks.expiresAt} limit ${args.limit}${dialect.skipLocked})`;
 }
