@@ -114,6 +114,7 @@ function hotCalls(): Calls {
     ["claim.nextDue", { ns: "stem" }],
     ["finish.usual", { ns: "stem", items: some }],
     ["publish.enqueue.fresh", { ns: "stem", items: fresh }],
+    ["publish.enqueue.fresh.within", { ns: "stem", items: fresh }],
     ["get", { ns: "stem", ids: some.map(({ id }) => ({ id })) }],
   ];
 }

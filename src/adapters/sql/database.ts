@@ -156,7 +156,9 @@ export class SqlDatabase {
       this.#driver.touched?.(rows.length);
       return rows;
     } catch (error) {
-      throw this.#storeError(template.name, this.#driver.failure(error));
+      const failure = this.#driver.failure(error);
+      if (template.allOrNothing && !inTransaction && failure.taken === true) return [];
+      throw this.#storeError(template.name, failure);
     }
   }
 

@@ -10,6 +10,8 @@ export interface Failure {
   readonly retryable: boolean;
   /** Whether the database certainly did nothing, so that even a call that must not happen twice may be repeated. */
   readonly untouched: boolean;
+  /** Whether a row with the same key was in the way. @default false */
+  readonly taken?: boolean;
   /** The driver's own error. */
   readonly cause: unknown;
 }

@@ -30,6 +30,7 @@ export function postgresFailure(error: unknown): Failure {
     reason: reasonOf(cause, code),
     retryable: NOT_SENT.has(code) || UNCERTAIN.has(code) || refused && PASSING.test(code),
     untouched: NOT_SENT.has(code) || refused,
+    taken: code === "23505",
     cause,
   };
 }

@@ -46,17 +46,20 @@ export type PublishMode = "publish" | "enqueue" | "replay";
  */
 export class Publisher {
   readonly #fresh: PublishStatement | undefined;
+  readonly #freshWithin: PublishStatement | undefined;
   readonly #any: PublishStatement;
 
   /** Makes the statements of a database. */
   constructor(database: SqlDatabase, mode: PublishMode) {
-    this.#fresh = database.singleWriter ? undefined : freshStatement(database, mode);
+    this.#fresh = database.singleWriter ? undefined : freshStatement(database, mode, { within: false });
+    this.#freshWithin = database.singleWriter ? undefined : freshStatement(database, mode, { within: true });
     this.#any = publishStatement(database, mode);
   }
 
   /** Accepts envelopes, no id twice. Answers the ids of those that were not known. */
   async accept(ns: string, items: readonly PublishRow[], options: RunOptions): Promise<ReadonlySet<string>> {
-    const fresh = await this.#fresh?.run({ ns, items }, options) ?? [];
+    const statement = options.tx === undefined ? this.#fresh : this.#freshWithin;
+    const fresh = await statement?.run({ ns, items }, options) ?? [];
     const accepted = new Set(fresh.map(({ id }) => id));
     if (accepted.size === items.length) return accepted;
     const rest = accepted.size === 0 ? items : items.filter(({ id }) => !accepted.has(id ?? ""));
@@ -65,8 +68,12 @@ export class Publisher {
   }
 }
 
-function freshStatement(database: SqlDatabase, mode: PublishMode): PublishStatement {
-  return database.statement(`publish.${mode}.fresh`, SHAPE, (parts) => {
+/**
+ * Inserts all or nothing. Who looked and found nothing may still be outrun by another writer: outside a transaction that undoes the statement,
+ * and inside one, which it would undo too, each row is put in on approval, for a sixth more of the server's time.
+ */
+function freshStatement(database: SqlDatabase, mode: PublishMode, { within }: { readonly within: boolean }): PublishStatement {
+  return database.statement(`publish.${mode}.fresh${within ? ".within" : ""}`, SHAPE, (parts) => {
     const { db, tables: { tasks, newTasks, deadLetters }, args, dialect } = parts;
     const { from, table, column, own } = args.items;
     // With a limit inside, the look-up stays one per row of the batch, by the key. As a join it was planned over the young, empty table, and then
@@ -78,9 +85,9 @@ function freshStatement(database: SqlDatabase, mode: PublishMode): PublishStatem
     // Counted on the way through the batch: unpacking it once more to ask would cost as much as a third of the insert.
     const counted =
       sql`(select ${table}.*, sum(case when ${known} or ${dead} then 1 else 0 end) over () as refused from ${from}) as ${table}`;
-    return db.insert(newTasks).select(sourceOf(parts, { from: counted, where: sql`${table}.refused = 0` })).onConflictDoNothing()
-      .returning({ id: newTasks.id, signal: dialect.signal });
-  });
+    const insert = db.insert(newTasks).select(sourceOf(parts, { from: counted, where: sql`${table}.refused = 0` }));
+    return (within ? insert.onConflictDoNothing() : insert).returning({ id: newTasks.id, signal: dialect.signal });
+  }, { allOrNothing: !within });
 }
 
 function publishStatement(database: SqlDatabase, mode: PublishMode): PublishStatement {
@@ -142,9 +149,23 @@ export function publishRow({ envelope, text }: PublishItem): PublishRow {
   return { id, name, queue, groupId, priority, attempt, notBefore, delayMs, leaseMs: visibilityTimeoutMs, envelope: text };
 }
 
-/** Makes the row of a task with its status. */
-export function enqueueRow(item: EnqueueItem): PublishRow {
-  return { ...publishRow(item), state: item.status.state, meta: item.status.meta };
+/** Makes the row of a task with its status. Written out, because a literal that begins with a spread is several times slower to make. */
+export function enqueueRow({ envelope, text, status }: EnqueueItem): PublishRow {
+  const { id, name, queue, groupId, priority, attempt, notBefore, delayMs, visibilityTimeoutMs } = envelope;
+  return {
+    id,
+    name,
+    queue,
+    groupId,
+    priority,
+    attempt,
+    notBefore,
+    delayMs,
+    leaseMs: visibilityTimeoutMs,
+    envelope: text,
+    state: status.state,
+    meta: status.meta,
+  };
 }
 
 // The token is not reset: whoever settled an earlier delivery of this row raised it.

@@ -47,6 +47,11 @@ export interface StatementOptions<Row = unknown> {
    */
   readonly perRow?: boolean | undefined;
   /**
+   * Whether it writes all of its batch or nothing: then a row that stands in the way is no error, and it gives back none. Within a transaction it
+   * remains one, because it undoes that. @default false
+   */
+  readonly allOrNothing?: boolean | undefined;
+  /**
    * What it gives back for a row of its batch that it wrote, where the batch says it all: then a driver that hears how many rows were written
    * need not ask which, as long as these are all. @default it has to be asked for
    */
@@ -69,6 +74,7 @@ export interface Statement<S extends Shape, Row> {
 export class StatementTemplate<S extends Shape, Row> {
   readonly name: string;
   readonly idempotent: boolean;
+  readonly allOrNothing: boolean;
   readonly #options: StatementOptions<Row>;
   readonly #build: (parts: StatementParts<S>) => Preparable<Row>;
   readonly #dialect: Dialect;
@@ -84,6 +90,7 @@ export class StatementTemplate<S extends Shape, Row> {
   ) {
     this.name = name;
     this.idempotent = options.idempotent ?? false;
+    this.allOrNothing = options.allOrNothing ?? false;
     this.#options = options;
     this.#build = build;
     this.#dialect = options.dialect;
