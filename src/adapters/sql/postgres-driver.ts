@@ -21,6 +21,7 @@ import { prepareSchema } from "./migrate.ts";
 import type { MigrationHost } from "./migration.ts";
 import { postgresMigrationHost } from "./migration-host.postgres.ts";
 import { PostgresGrowth } from "./postgres-growth.ts";
+import { postgresBuilder } from "./postgres-session.ts";
 import type { ListenHandlers } from "./postgres-listener.ts";
 import { PostgresListener } from "./postgres-listener.ts";
 import { postgresFailure } from "./postgres-failure.ts";
@@ -185,7 +186,6 @@ interface ClientUse extends PostgresUse {
 
 async function useClient(client: Sql, use: ClientUse): Promise<SqlDatabase> {
   const { schema, what, logger = consoleLogger, connectTimeoutMs } = use;
-  const { drizzle } = await loadDriver(() => import("drizzle-orm/postgres-js"), what, PACKAGES);
   const { default: postgres } = await loadDriver(() => import("postgres"), what, PACKAGES);
   await prepareSchema(postgresMigrationHost(client, schema, what), use.migrate ?? "auto");
   const channel = `stem_${schema}`;
@@ -195,14 +195,12 @@ async function useClient(client: Sql, use: ClientUse): Promise<SqlDatabase> {
     return postgres(single as unknown as Parameters<typeof postgres>[0]);
   };
   const signals = new Signals((owner) => new PostgresListener(owner, { channel, connect, connectTimeoutMs, logger }));
-  // Under the types of the SQLite builder: at run time both have what the statements call.
-  const builderOn = (on: Sql): Builder => drizzle({ client: on }) as unknown as Builder;
-  const transactions = new PostgresTransactions({ connect, builderOn, max: MOST_TRANSACTIONS, connectTimeoutMs });
+  const transactions = new PostgresTransactions({ connect, builderOn: postgresBuilder, max: MOST_TRANSACTIONS, connectTimeoutMs });
   const growth = new PostgresGrowth({ client, schema, logger });
   const driver: Driver = {
     adapter: "postgres",
     prefix: schema,
-    db: builderOn(client),
+    db: postgresBuilder(client),
     dialect: postgresDialect({ schema, channel, injectedClock: use.clock !== undefined }),
     tables: defineTables(postgresKit(schema)),
     signals,

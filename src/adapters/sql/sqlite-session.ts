@@ -1,9 +1,9 @@
-import type { DriverValueDecoder, Query } from "drizzle-orm";
-import { Column, DrizzleQueryError, is, noopDecoder, SQL, Subquery } from "drizzle-orm";
+import type { Query } from "drizzle-orm";
+import { Column, DrizzleQueryError } from "drizzle-orm";
 import { BaseSQLiteDatabase, SQLiteAsyncDialect, SQLitePreparedQuery, SQLiteSession } from "drizzle-orm/sqlite-core";
 import type { Builder } from "./dialect.ts";
 import type { SqliteRunner } from "./sqlite-client.ts";
-import type { SqliteRow } from "./sqlite-connection.ts";
+import { ResultRows } from "./result-rows.ts";
 import type { StatementOptions } from "./statement.ts";
 import { SqliteText } from "./sqlite-text.ts";
 
@@ -39,21 +39,15 @@ class Session extends SQLiteSession<"async", unknown, NoSchema, NoSchema> {
   }
 }
 
-interface ResultColumn {
-  readonly name: string;
-  /** Absent where values are what libsql gives. */
-  readonly decoder: DriverValueDecoder<unknown, unknown> | undefined;
-}
-
 class PreparedStatement extends SQLitePreparedQuery<Results> {
   readonly #text: SqliteText;
-  readonly #columns: readonly ResultColumn[];
+  readonly #rows: ResultRows;
   readonly #runner: Runner;
 
   constructor(query: Query, fields: Fields, runner: Runner) {
     super("async", "all", query);
     this.#text = new SqliteText(query);
-    this.#columns = fields.map(({ path, field }) => ({ name: path.join("."), decoder: decoderOf(field) }));
+    this.#rows = new ResultRows(fields, isAsGiven);
     this.#runner = runner;
   }
 
@@ -71,7 +65,7 @@ class PreparedStatement extends SQLitePreparedQuery<Results> {
         if (batch.length === 1) return [];
       }
       const rows = more.length === 0 ? this.#runner.query(first.sql, first.args) : this.#runner.queryAll(calls);
-      return (await rows).map((row) => this.#named(row));
+      return (await rows).map((row) => this.#rows.named(row));
     } catch (error) {
       throw new DrizzleQueryError(first.sql, [...first.args], error instanceof Error ? error : undefined);
     }
@@ -92,26 +86,9 @@ class PreparedStatement extends SQLitePreparedQuery<Results> {
   override values(values?: Record<string, unknown>): Promise<unknown> {
     return this.all(values);
   }
-
-  #named(row: SqliteRow): object {
-    const named: Record<string, unknown> = {};
-    let at = 0;
-    for (const { name, decoder } of this.#columns) {
-      const value = row[at++];
-      named[name] = decoder === undefined || value === null ? value : decoder.mapFromDriverValue(value);
-    }
-    return named;
-  }
 }
 
-function decoderOf(field: Fields[number]["field"]): DriverValueDecoder<unknown, unknown> | undefined {
-  if (is(field, Column)) return field.mapFromDriverValue === Column.prototype.mapFromDriverValue ? undefined : field;
-  const expression = is(field, SQL) ? field : is(field, Subquery) ? field._.sql : field.sql;
-  // Left out of the types.
-  const decoder: unknown = Reflect.get(expression, "decoder");
-  return decoder !== noopDecoder && isDecoder(decoder) ? decoder : undefined;
-}
-
-function isDecoder(value: unknown): value is DriverValueDecoder<unknown, unknown> {
-  return typeof value === "object" && value !== null && "mapFromDriverValue" in value;
+/** Whether what libsql gives for a column is what it holds. */
+function isAsGiven(column: Column): boolean {
+  return column.mapFromDriverValue === Column.prototype.mapFromDriverValue;
 }
