@@ -22,6 +22,8 @@ interface Listener {
 
 // Postgres takes payloads of less than 8,000 bytes.
 const LONGEST_PAYLOAD = 7_900;
+// Writing more takes longer than it saves those who look because of "anything".
+const MOST_TOPICS = 500;
 const ANYTHING = "*";
 
 /**
@@ -92,7 +94,8 @@ export class Signals {
 }
 
 /** Writes topics as the payload of one notification: those of too many become "anything". `undefined` when there are none. */
-export function signalPayload(topics: Iterable<string>): string | undefined {
+export function signalPayload(topics: readonly string[]): string | undefined {
+  if (topics.length > MOST_TOPICS) return ANYTHING;
   const hashes = new Set<string>();
   for (const topic of topics) hashes.add(hashTopic(topic));
   if (hashes.size === 0) return undefined;
