@@ -51,7 +51,7 @@ const LONGEST_PAUSE_MS = 5_000;
 // Handlers at least this long gain nothing from tasks held ready: those are better off with an idle worker. Of shorter ones no more are held
 // than begin within half of that time, and no more than a worker gets through in it when they take none.
 const SHORT_HANDLER_MS = 50;
-const MAX_AHEAD = 250;
+const MAX_AHEAD = 500;
 // With a store in the same process everything may go on in promises alone: timers, sockets and signals get a turn this often.
 const TURN_AFTER_MS = 5;
 
@@ -268,7 +268,7 @@ export class Consumer {
     if (this.#settling.size > 4 * (concurrency + ahead) + 100) return 0;
     const free = concurrency - this.#running.size - this.#buffer.length;
     // While enough is held ready, wait for more room: many small claims cost more than one large one.
-    if (free <= 0 && -free * 2 > ahead) return 0;
+    if (free <= 0 && -free > ahead / 2) return 0;
     return Math.min(MAX_CLAIM, free + ahead);
   }
 
