@@ -1,4 +1,5 @@
 import { ENDS } from "./lua/ends.ts";
+import { USUAL_ACQUIRE, USUAL_RELEASE } from "./lua/usual-locks.ts";
 import { script } from "./script.ts";
 
 // A lock is the key `l:<key>`, which Redis deletes at its end: token, end and owner, parted by spaces. What is stored so must stay readable.
@@ -36,7 +37,7 @@ for nth = 1, #free do
 end
 return reply
 `,
-]);
+], { usually: USUAL_ACQUIRE });
 
 /** Moves the end of locks; no two are the same. Answers now, and which were lost, counted from 1. */
 export const RENEW = script("renew", [
@@ -65,7 +66,7 @@ for _, key in ipairs(held) do
 end
 return lost
 `,
-]);
+], { usually: USUAL_RELEASE });
 
 /** Hands a lock over. Answers the new token and end; nothing when it was lost. */
 export const TRANSFER = script("transfer", [
