@@ -1,6 +1,7 @@
 import { sql } from "drizzle-orm";
 import type { Clock } from "../../time/clock.ts";
 import { systemClock } from "../../time/clock.ts";
+import { nextTurn } from "../../time/next-turn.ts";
 import type { SqlDatabase } from "./database.ts";
 
 /** How long after one announcement the next may follow. */
@@ -22,20 +23,21 @@ export class Announcements {
     this.#clock = clock;
   }
 
-  /** Announces soon. */
+  /** Announces soon: what the change is about goes on first. */
   announce(topics: readonly string[]): void {
     for (const topic of topics) this.#topics.add(topic);
-    if (!this.#pausing) this.#send();
+    if (this.#pausing) return;
+    this.#pausing = true;
+    void nextTurn().then(() => this.#send());
   }
 
   #send(): void {
     const signal = [...this.#topics];
     this.#topics = new Set();
-    this.#pausing = true;
     const pause = (): void => {
       this.#clock.timer(PAUSE_MS, () => {
-        this.#pausing = false;
         if (this.#topics.size > 0) this.#send();
+        else this.#pausing = false;
       });
     };
     // Failing is as good as being missed.

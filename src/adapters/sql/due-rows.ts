@@ -29,7 +29,7 @@ export class DueRows {
   readonly #options: DueRowsOptions;
   readonly #queues: ReturnType<typeof queueStatements>;
   #promoteAt = LONG_AGO;
-  // Until when nothing falls due, as far as one who waits could see. The next claim is his, and needs no look before it.
+  // Until when nothing falls due, as far as one who waits could see. The next claim is his, and needs no look.
   #restUntil = LONG_AGO;
 
   /** Makes the access; nothing is sent. */
@@ -38,11 +38,16 @@ export class DueRows {
     this.#queues = queueStatements(options.database);
   }
 
-  /** Whether a claim is to look first. */
-  isLookDue(): boolean {
+  /** Whether nothing falls due for now, as far as one who waits could see: told to one claim, which is his. */
+  takeRest(): boolean {
     const isResting = this.#isBefore(this.#restUntil);
     this.#restUntil = LONG_AGO;
-    return !isResting && !this.#isBefore(this.#promoteAt);
+    return isResting;
+  }
+
+  /** Whether a claim is to look first. */
+  isLookDue(): boolean {
+    return !this.#isBefore(this.#promoteAt);
   }
 
   /** Makes ready what has become due; answers how much. */

@@ -38,27 +38,28 @@ export class ReadyRows {
     const first = this.#turn++ % request.queues.length;
     const queues = [...request.queues.slice(first), ...request.queues.slice(0, first)];
     if (database.singleWriter && !await this.#hasAny(queues)) return [];
-    if (due.isLookDue()) await due.promote();
-    const { rows, promoted } = await this.#claimAndLook(request, queues);
+    const isResting = due.takeRest();
+    if (!isResting && due.isLookDue()) await due.promote();
+    const { rows, promoted } = await this.#claimAndLook(request, { queues, isResting });
     if (promoted === 0) return inTurn(rows, queues);
     return inTurn([...rows, ...await this.#claim(request, queues, request.limit - rows.length)], queues);
   }
 
   /**
-   * Only who finds less than he asked for needs a look at what has become due meanwhile. Who found less the last time expects that, and looks at
-   * the same time: a lone task starts a round trip sooner.
+   * Only who finds less than he asked for needs a look at what has become due meanwhile, and not even he when he finds something and has just been told
+   * that nothing will: a lone task is then handed out with nothing else under way. Who found less the last time expects that, and looks at the same time.
    */
   async #claimAndLook(
     request: ClaimRequest,
-    queues: readonly string[],
+    { queues, isResting }: { readonly queues: readonly string[]; readonly isResting: boolean },
   ): Promise<{ readonly rows: readonly ClaimedRow[]; readonly promoted: number }> {
     const { due } = this.#options;
-    const look = this.#wasShort ? due.promote() : undefined;
+    const look = this.#wasShort && !isResting ? due.promote() : undefined;
     // Its failure is told below, or nobody needs to know.
     look?.catch(() => {});
     const rows = await this.#claim(request, queues, request.limit);
     this.#wasShort = rows.length < request.limit;
-    if (!this.#wasShort) return { rows, promoted: 0 };
+    if (!this.#wasShort || (isResting && rows.length > 0)) return { rows, promoted: 0 };
     try {
       return { rows, promoted: await (look ?? due.promote()) };
     } catch (error) {
