@@ -32,7 +32,10 @@ export async function migrateHost(host: MigrationHost): Promise<readonly Migrati
   return await host.exclusively(async (session) => {
     // Looked at again: another process may have been faster while this one waited.
     const { pending } = compare(host.what, host.migrations, await session.readLedger());
-    if (pending.length > 0) await session.createLedger();
+    if (pending.length > 0) {
+      await session.holdTables();
+      await session.createLedger();
+    }
     for (const migration of pending) {
       for (const statement of migration.statements) await session.run(statement);
       await session.record(migration, BREAKING_MIGRATIONS.has(migration.tag));

@@ -1,4 +1,5 @@
 import type { Sql, TransactionSql } from "postgres";
+import { textField } from "./error-chain.ts";
 import { readStored } from "../stored-json.ts";
 import type { AppliedMigration, MigrationHost, MigrationSession } from "./migration.ts";
 import { LIBRARY_VERSION } from "./migration.ts";
@@ -7,29 +8,54 @@ import { postgresMigrations } from "./migrations.gen.ts";
 // The namespace of our advisory locks: "stem" in ASCII. The second number tells schemas apart.
 const LOCK_CLASS = 0x7374656d;
 
+const LEDGER = "stem_migrations";
+const DEADLOCK = "40P01";
+const MOST_TRIES = 5;
+
 /** Migrates the tables of one schema. The generated SQL names no schema: it runs under a search path of its own. */
 export function postgresMigrationHost(sql: Sql, schema: string, what: string): MigrationHost {
-  const ledger = `${quoted(schema)}.${quoted("stem_migrations")}`;
+  const ledger = `${quoted(schema)}.${quoted(LEDGER)}`;
   return {
     what: `schema "${schema}" of ${what}`,
     migrations: postgresMigrations,
     readLedger: () => readLedger(sql, ledger),
     exclusively: <T>(work: (session: MigrationSession) => Promise<T>): Promise<T> =>
-      // postgres.js unwraps what the function answers; it answers no promises inside.
-      sql.begin(async (tx) => {
-        await tx`select pg_advisory_xact_lock(${LOCK_CLASS}::int, hashtext(${schema}))`;
-        // Asked first, because a user without the right to create schemas may use one that is there.
-        const [there] = await tx`select 1 from pg_namespace where nspname = ${schema}`;
-        if (there === undefined) await tx.unsafe(`create schema ${quoted(schema)}`);
-        await tx.unsafe(`set local search_path to ${quoted(schema)}`);
-        return await work(sessionOn(tx, ledger));
-      }) as Promise<T>,
+      untilUndisturbed(() =>
+        // postgres.js unwraps what the function answers; it answers no promises inside.
+        sql.begin(async (tx) => {
+          await tx`select pg_advisory_xact_lock(${LOCK_CLASS}::int, hashtext(${schema}))`;
+          // Asked first, because a user without the right to create schemas may use one that is there.
+          const [there] = await tx`select 1 from pg_namespace where nspname = ${schema}`;
+          if (there === undefined) await tx.unsafe(`create schema ${quoted(schema)}`);
+          await tx.unsafe(`set local search_path to ${quoted(schema)}`);
+          return await work(sessionOn(tx, { schema, ledger }));
+        }) as Promise<T>
+      ),
   };
 }
 
-function sessionOn(tx: TransactionSql, ledger: string): MigrationSession {
+/** Others who use the tables may wait for this transaction and be waited for: the server then undoes one of the two. */
+async function untilUndisturbed<T>(transaction: () => Promise<T>): Promise<T> {
+  for (let tries = 1;; tries++) {
+    try {
+      return await transaction();
+    } catch (error) {
+      if (tries === MOST_TRIES || textField(error, "code") !== DEADLOCK) throw error;
+    }
+  }
+}
+
+function sessionOn(tx: TransactionSql, { schema, ledger }: { readonly schema: string; readonly ledger: string }): MigrationSession {
   return {
     readLedger: () => readLedger(tx, ledger),
+    holdTables: async () => {
+      // All of them before the first is changed, and first the one that all others begin with: whoever waits for it holds nothing that is needed here.
+      const tables = await tx<{ name: string }[]>`select relname as name from pg_class
+        where relnamespace = (select oid from pg_namespace where nspname = ${schema}) and relkind = 'r' and relname <> ${LEDGER}
+        order by relname <> 'tasks', relname`;
+      if (tables.length === 0) return;
+      await tx.unsafe(`lock table ${tables.map(({ name }) => quoted(name)).join(", ")} in access exclusive mode`);
+    },
     run: async (statement) => {
       await tx.unsafe(statement);
     },

@@ -40,6 +40,8 @@ function sessionOn(tx: Runner): MigrationSession {
     run: async (statement) => {
       await tx.execute(statement);
     },
+    // It has the file for itself.
+    holdTables: () => Promise.resolve(),
     createLedger: async () => {
       // The first three columns are those of drizzle-kit, whose `migrate` can go on from here, and the other way round.
       await tx.execute("create table if not exists stem_migrations (id integer primary key, hash text not null, created_at numeric)");

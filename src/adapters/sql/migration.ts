@@ -28,6 +28,8 @@ export interface MigrationSession {
   readLedger(): Promise<readonly AppliedMigration[] | undefined>;
   /** Runs one statement of a migration. */
   run(statement: string): Promise<void>;
+  /** Keeps all others from the tables until the transaction ends, where that has to be asked for. */
+  holdTables(): Promise<void>;
   /** Makes the ledger, unless it is there. */
   createLedger(): Promise<void>;
   /** Writes a migration into the ledger. */

@@ -21,14 +21,18 @@ const HINTS: Readonly<Record<string, string>> = {
  *
  * What the server refused has no effect. That includes 57P01: a backend that was ended under a statement rejects that one with
  * CONNECTION_CLOSED, and the next one on the connection with a stale 57P01 although it was never sent.
+ *
+ * A prepared statement is outdated once somebody has changed a column that it gives. The driver prepares it anew by itself, which within a
+ * transaction comes too late; when that is run again, it has.
  */
 export function postgresFailure(error: unknown): Failure {
   const cause = driverError(error);
   const code = textField(cause, "code") ?? "";
   const refused = /^[0-9A-Z]{5}$/.test(code) && code !== "EPIPE";
+  const outdated = code === "26000" || (code === "0A000" && textField(cause, "routine") === "RevalidateCachedQuery");
   return {
     reason: reasonOf(cause, code),
-    retryable: NOT_SENT.has(code) || UNCERTAIN.has(code) || refused && PASSING.test(code),
+    retryable: NOT_SENT.has(code) || UNCERTAIN.has(code) || outdated || (refused && PASSING.test(code)),
     untouched: NOT_SENT.has(code) || refused,
     taken: code === "23505",
     cause,
