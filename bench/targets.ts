@@ -105,7 +105,7 @@ function besideKeyv(store: StoreName, peer: string, leastSet: number): readonly 
   ];
 }
 
-function isMet({ atLeast = 0, atMost = Number.POSITIVE_INFINITY }: Target, reached: number): boolean {
+function isMet({ atLeast = Number.NEGATIVE_INFINITY, atMost = Number.POSITIVE_INFINITY }: Target, reached: number): boolean {
   return reached >= atLeast && reached <= atMost;
 }
 

@@ -48,6 +48,11 @@ test("targets are judged by ratio or by figure, and only where something was mea
   assert.deepEqual(judge({ ...report, store: "memory", scenarios: [memory] }).map(({ isMet }) => isMet), [true]);
 });
 
+test("memory that has shrunk has not grown too much", () => {
+  const shrunk: Measured = { name: "memory growth over many tasks", unit: "MiB", group: "growth", sides: { Stem: runs(-6) } };
+  assert.deepEqual(judge({ ...report, scenarios: [shrunk] }).map(({ reached, isMet }) => [reached, isMet]), [[-6, true]]);
+});
+
 test("a target beside another scenario is judged by the ratio of the two", () => {
   const claim = (name: string, ...values: readonly number[]): Measured => ({
     name,
