@@ -1,16 +1,15 @@
 import type { Column, Query } from "drizzle-orm";
-import { is, Param, Placeholder } from "drizzle-orm";
 import { PgDatabase, PgDialect, PgPreparedQuery, PgSession } from "drizzle-orm/pg-core";
 import type { PreparedQueryConfig } from "drizzle-orm/pg-core";
 import type { Sql } from "postgres";
 import type { Bound } from "./arguments.ts";
+import type { Binding, Values } from "./binding.ts";
+import { bindingOf } from "./binding.ts";
 import type { Builder } from "./dialect.ts";
 import { ResultRows } from "./result-rows.ts";
 
-type Values = Readonly<Record<string, unknown>>;
 type Fields = NonNullable<Parameters<PgSession["prepareQuery"]>[1]>;
 type Client = Pick<Sql, "unsafe">;
-type Binding = (values: Values) => Bound[string];
 
 /** Makes Drizzle's builder on a client of postgres.js, for statements that are prepared. */
 export function postgresBuilder(client: Client): Builder {
@@ -52,21 +51,11 @@ class PreparedStatement extends PgPreparedQuery<PreparedQueryConfig> {
   }
 
   override async execute(values: Values = {}): Promise<readonly object[]> {
-    const parameters = this.#bindings.map((bind) => bind(values));
+    const parameters = this.#bindings.map((bind) => bindable(bind(values)));
     const rows: readonly (readonly unknown[])[] = await this.#client.unsafe(this.#text, parameters, { prepare: true }).values();
     // As they are, holes and all: whoever made the statement fills them.
     return rows.map((row) => this.#rows.named(row));
   }
-}
-
-function bindingOf(param: unknown): Binding {
-  if (is(param, Placeholder)) return ({ [param.name]: value }) => bindable(value);
-  if (is(param, Param) && is(param.value, Placeholder)) {
-    const { value: { name }, encoder } = param;
-    return ({ [name]: value }) => bindable(encoder.mapToDriverValue(value));
-  }
-  const fixed = bindable(param);
-  return () => fixed;
 }
 
 function bindable(value: unknown): Bound[string] {

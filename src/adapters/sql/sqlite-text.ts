@@ -1,15 +1,13 @@
 import type { Query } from "drizzle-orm";
-import { is, Param, Placeholder } from "drizzle-orm";
+import { is, Placeholder } from "drizzle-orm";
 import type { RowShape, RowValues } from "./arguments.ts";
+import type { Binding, Values } from "./binding.ts";
+import { bindingOf } from "./binding.ts";
 import { MOST_BOUND_ROWS, SqliteBatch, toValue } from "./sqlite-batch.ts";
 import type { SqliteStatement } from "./sqlite-client.ts";
 import type { SqliteValue } from "./sqlite-connection.ts";
 
-type Values = Readonly<Record<string, unknown>>;
 type Rows = readonly RowValues<RowShape>[];
-
-/** Takes a value from those of a call, or is always the same. */
-type Binding = (values: Values) => unknown;
 
 /**
  * A statement as Drizzle writes it, fitted to what is bound:
@@ -114,14 +112,6 @@ function sizeFor(count: number): number {
   let size = 1;
   while (size < count) size *= 2;
   return size;
-}
-
-function bindingOf(param: unknown): Binding {
-  if (is(param, Placeholder)) return ({ [param.name]: value }) => value;
-  if (!is(param, Param)) return () => param;
-  const { encoder, value: given } = param;
-  const from = is(given, Placeholder) ? given.name : undefined;
-  return (values) => encoder.mapToDriverValue(from === undefined ? given : values[from]);
 }
 
 function rowsOf(value: unknown): Rows {
