@@ -5,11 +5,11 @@ import { test } from "node:test";
 import { migrateHost } from "../../src/adapters/sql/migrate.ts";
 import { postgresMigrationHost } from "../../src/adapters/sql/migration-host.postgres.ts";
 import { postgresMigrations } from "../../src/adapters/sql/migrations.gen.ts";
+import { deferred } from "../../src/async/deferred.ts";
 import type { Adapter } from "../../src/contracts/adapter.ts";
 import { ledgerFor } from "../../src/ledger/ledger-for.ts";
 import { envelope } from "../../src/model/envelope.ts";
 import { postgres } from "../../src/postgres.ts";
-import postgresJs from "postgres";
 import { needsPostgres, postgresUrl } from "../support/servers.ts";
 import { withSchema } from "./databases.ts";
 
@@ -20,47 +20,39 @@ test(
   "Postgres: nothing fails and nothing is lost where the indexes are made anew under workers",
   { ...needsPostgres, timeout: 120_000 },
   () =>
-    withSchema(async (schema) => {
-      const sql = postgresJs(postgresUrl(), { max: 2, onnotice: () => {} });
-      try {
-        const host = postgresMigrationHost(sql, schema, "the server");
-        const before = postgresMigrations.slice(0, postgresMigrations.findIndex(({ tag }) => tag.endsWith("sort_by_bytes")));
-        assert.ok(before.length > 0 && before.length < postgresMigrations.length);
-        await migrateHost({ ...host, migrations: before });
-        // Enough that making the indexes takes a moment.
-        await sql.unsafe(`insert into "${schema}".tasks (ns, id, state, created_at, updated_at, queue, phase)
+    withSchema(async (schema, sql) => {
+      const host = postgresMigrationHost(sql, schema, "the server");
+      const before = postgresMigrations.slice(0, postgresMigrations.findIndex(({ tag }) => tag.endsWith("sort_by_bytes")));
+      assert.ok(before.length > 0 && before.length < postgresMigrations.length);
+      await migrateHost({ ...host, migrations: before });
+      // Enough that making the indexes takes a moment.
+      await sql.unsafe(`insert into "${schema}".tasks (ns, id, state, created_at, updated_at, queue, phase)
         select 'other', 'task ' || i, 'queued', 1, 1, 'default', 0 from generate_series(1, 50000) as i`);
-        const adapters = await Promise.all(Array.from({ length: AT_WORK }, () => postgres(postgresUrl(), { schema, migrate: "off" })));
-        try {
-          const state = { migrated: false };
-          const rounds = adapters.map((adapter, index) => work(adapter, `worker-${index}`, state));
-          const migration = (async () => {
-            // All of them have done a few rounds, so that every statement is prepared.
-            await Promise.all(rounds.map(({ warm }) => warm));
-            const applied = await migrateHost(host);
-            state.migrated = true;
-            return applied.length;
-          })();
-          const done = await Promise.all(rounds.map(({ done }) => done));
-          assert.equal(await migration, postgresMigrations.length - before.length);
-          assert.ok(done.every((count) => count >= 2 * ROUNDS_AFTERWARDS), `rounds: ${done.join(", ")}`);
-          assert.deepEqual(await adapters[0]?.broker.counts("default"), { ready: 0, delayed: 0, inflight: 0, dead: 0 });
-        } finally {
-          await Promise.all(adapters.map((adapter) => adapter.close()));
-        }
+      const adapters = await Promise.all(Array.from({ length: AT_WORK }, () => postgres(postgresUrl(), { schema, migrate: "off" })));
+      try {
+        const state = { migrated: false };
+        const rounds = adapters.map((adapter, index) => work(adapter, `worker-${index}`, state));
+        const migration = (async () => {
+          // All of them have done a few rounds, so that every statement is prepared.
+          await Promise.all(rounds.map(({ warm }) => warm));
+          const applied = await migrateHost(host);
+          state.migrated = true;
+          return applied.length;
+        })();
+        const done = await Promise.all(rounds.map(({ done }) => done));
+        assert.equal(await migration, postgresMigrations.length - before.length);
+        assert.ok(done.every((count) => count >= 2 * ROUNDS_AFTERWARDS), `rounds: ${done.join(", ")}`);
+        assert.deepEqual(await adapters[0]?.broker.counts("default"), { ready: 0, delayed: 0, inflight: 0, dead: 0 });
       } finally {
-        await sql.end({ timeout: 1 });
+        await Promise.all(adapters.map((adapter) => adapter.close()));
       }
     }),
 );
 
-/** Enqueues, claims and ends tasks, in groups and by themselves, until the tables were migrated and some time more. */
+/** Enqueues, claims and ends tasks in groups, until the tables were migrated and some time more. */
 function work({ broker, results }: Adapter, name: string, state: { readonly migrated: boolean }) {
   const ledger = ledgerFor(broker, results);
-  let [warmUp, fail]: [() => void, (error: unknown) => void] = [() => {}, () => {}];
-  const warm = new Promise<void>((resolve, reject) => {
-    [warmUp, fail] = [resolve, reject];
-  });
+  const warm = deferred<void>();
   const rounds = async (): Promise<number> => {
     let [count, afterwards] = [0, 0];
     while (afterwards < ROUNDS_AFTERWARDS) {
@@ -77,12 +69,12 @@ function work({ broker, results }: Adapter, name: string, state: { readonly migr
       })));
       assert.deepEqual(outcomes.map(({ settled }) => settled), [true, true]);
       assert.equal((await results.getGroup(groupId))?.ended, 2);
-      if (++count === ROUNDS_AFTERWARDS) warmUp();
+      if (++count === ROUNDS_AFTERWARDS) warm.resolve();
       if (state.migrated) afterwards += 1;
     }
     return count;
   };
   const done = rounds();
-  done.catch(fail);
-  return { warm, done };
+  done.catch(warm.reject);
+  return { warm: warm.promise, done };
 }

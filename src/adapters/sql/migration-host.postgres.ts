@@ -1,4 +1,5 @@
 import type { Sql, TransactionSql } from "postgres";
+import { repeatedCall } from "../repeated-call.ts";
 import { textField } from "./error-chain.ts";
 import { readStored } from "../stored-json.ts";
 import type { AppliedMigration, MigrationHost, MigrationSession } from "./migration.ts";
@@ -10,7 +11,7 @@ const LOCK_CLASS = 0x7374656d;
 
 const LEDGER = "stem_migrations";
 const DEADLOCK = "40P01";
-const MOST_TRIES = 5;
+const REPEAT_FOR_MS = 60_000;
 
 /** Migrates the tables of one schema. The generated SQL names no schema: it runs under a search path of its own. */
 export function postgresMigrationHost(sql: Sql, schema: string, what: string): MigrationHost {
@@ -35,14 +36,8 @@ export function postgresMigrationHost(sql: Sql, schema: string, what: string): M
 }
 
 /** Others who use the tables may wait for this transaction and be waited for: the server then undoes one of the two. */
-async function untilUndisturbed<T>(transaction: () => Promise<T>): Promise<T> {
-  for (let tries = 1;; tries++) {
-    try {
-      return await transaction();
-    } catch (error) {
-      if (tries === MOST_TRIES || textField(error, "code") !== DEADLOCK) throw error;
-    }
-  }
+function untilUndisturbed<T>(transaction: () => Promise<T>): Promise<T> {
+  return repeatedCall(transaction, { forMs: REPEAT_FOR_MS, isWorthIt: (error) => textField(error, "code") === DEADLOCK });
 }
 
 function sessionOn(tx: TransactionSql, { schema, ledger }: { readonly schema: string; readonly ledger: string }): MigrationSession {
