@@ -268,7 +268,7 @@ export class Consumer {
     if (this.#settling.size > 4 * (concurrency + ahead) + 100) return 0;
     const free = concurrency - this.#running.size - this.#buffer.length;
     // While enough is held ready, wait for more room: many small claims cost more than one large one.
-    if (free <= 0 && -free > ahead / 2) return 0;
+    if (free <= 0 && -free * 2 > ahead) return 0;
     return Math.min(MAX_CLAIM, free + ahead);
   }
 
